@@ -1,0 +1,1 @@
+"""Decides who should do what, and stays right about it while the work happens."""

@@ -1,0 +1,144 @@
+"""Every error the engine raises. The docstring is the default message, facts are attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+
+class EngineError(Exception):
+    """The engine could not do what was asked."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One thing wrong with the input: where (a JSON pointer) and what was expected."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidInputError(EngineError, ValueError):
+    """The input is not valid."""
+
+    def __init__(self, errors: Iterable[FieldError]) -> None:
+        self.errors: Sequence[FieldError] = tuple(errors)
+        super().__init__("; ".join(f"{e.pointer or '/'}: {e.detail}" for e in self.errors))
+
+    @classmethod
+    def at(cls, pointer: str, detail: str) -> InvalidInputError:
+        return cls([FieldError(pointer, detail)])
+
+    @classmethod
+    def from_pydantic(cls, error: ValidationError, prefix: str = "") -> InvalidInputError:
+        return cls(field_errors(error, prefix))
+
+
+class NotFoundError(EngineError):
+    """There is no such record."""
+
+    def __init__(self, kind: str, record_id: str) -> None:
+        self.kind, self.record_id = kind, record_id
+        super().__init__(f"there is no {kind} {record_id!r}")
+
+
+class AlreadyExistsError(EngineError):
+    """A record with this id exists already."""
+
+    def __init__(self, kind: str, record_id: str) -> None:
+        self.kind, self.record_id = kind, record_id
+        super().__init__(f"{kind} {record_id!r} exists already")
+
+
+class ActiveWorkError(EngineError):
+    """The record still has active assignments."""
+
+    def __init__(self, kind: str, record_id: str) -> None:
+        self.kind, self.record_id = kind, record_id
+        super().__init__(f"{kind} {record_id!r} still has an active assignment")
+
+
+class TransitionError(EngineError):
+    """The event is not possible in the present state."""
+
+    def __init__(self, event: str, status: str) -> None:
+        self.event, self.status = event, status
+        super().__init__(f"{event!r} is not possible: the present status is {status!r}")
+
+
+class TaskTakenError(EngineError):
+    """The task has an active assignment already."""
+
+    def __init__(self, task_ids: Sequence[str]) -> None:
+        self.task_ids = tuple(task_ids)
+        super().__init__(f"already assigned: {', '.join(self.task_ids)}")
+
+
+class CapacityExceededError(EngineError):
+    """The work does not fit into the capacity that is left."""
+
+    def __init__(self, employee_ids: Sequence[str]) -> None:
+        self.employee_ids = tuple(employee_ids)
+        super().__init__(f"not enough capacity left: {', '.join(self.employee_ids)}")
+
+
+class PreviewExpiredError(EngineError):
+    """The preview has expired."""
+
+    def __init__(self, preview_id: str) -> None:
+        self.preview_id = preview_id
+        super().__init__(f"preview {preview_id!r} has expired; make a new one")
+
+
+class PreviewConflictError(EngineError):
+    """The plan no longer fits what is in the database."""
+
+    def __init__(self, preview_id: str, conflicts: Sequence[Any]) -> None:
+        self.preview_id, self.conflicts = preview_id, tuple(conflicts)
+        super().__init__(f"{len(self.conflicts)} assignment(s) of preview {preview_id!r} conflict with later changes")
+
+
+class StaleVersionError(EngineError):
+    """The record was changed since it was read."""
+
+
+class BundleError(EngineError):
+    """The model bundle cannot be used."""
+
+
+class ConfigurationError(EngineError):
+    """The settings do not allow this."""
+
+
+class DatabaseError(EngineError):
+    """The database refused the statement; nothing was changed."""
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """The database cannot be reached."""
+
+
+def field_errors(error: ValidationError, prefix: str = "") -> list[FieldError]:
+    """The pydantic `error` as pointers below `prefix`, in the words of this project."""
+    return [FieldError(prefix + _pointer(e["loc"]), _detail(e)) for e in error.errors(include_url=False)]
+
+
+def _pointer(location: Sequence[int | str]) -> str:
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
+
+
+def _detail(error: Any) -> str:
+    message: str = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        return "unknown field"
+    if error["type"] == "missing":
+        return "this field is required"
+    given = repr(error["input"])
+    return f"{message} (got {given if len(given) <= 60 else given[:57] + '...'})"

@@ -1,0 +1,163 @@
+"""The base of every record, and the people and tasks that the engine plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from assignment_engine.domain.errors import InvalidInputError
+from assignment_engine.domain.types import (
+    Availability,
+    Count,
+    Deadline,
+    Id,
+    Ids,
+    Instant,
+    Names,
+    NonNegative,
+    Number,
+    Positive,
+    Priority,
+    ProcessingStatus,
+    RecordId,
+    Share,
+    Skills,
+    TaskStatus,
+    Units,
+    is_missing,
+)
+
+TITLE_FROM_DESCRIPTION = 80
+
+
+if TYPE_CHECKING:  # pydantic's metaclass has no public name
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
+
+class _RecordMeta(ModelMetaclass):
+    """Construction reports bad fields as the engine's own error."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except ValidationError as exc:
+            raise InvalidInputError.from_pydantic(exc) from exc
+
+
+class Record(BaseModel, metaclass=_RecordMeta):
+    """A frozen, validated value; unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+
+class Tally(Record):
+    """Good outcomes among all judged ones."""
+
+    good: NonNegative = 0.0
+    total: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def _good_is_part_of_total(self) -> Self:
+        if self.good > self.total:
+            raise ValueError("expected good ≤ total")
+        return self
+
+
+class Priors(Record):
+    """The outcomes of everybody, as a versioned snapshot, so that live and planned scores agree."""
+
+    version: str = "none"
+    everyone: Tally = Tally()
+
+
+class EmployeeHistory(Record):
+    """What is known of a person's work so far; counts only, so that it can be updated as work ends."""
+
+    active_tasks: Count = 0
+    completed: Count = 0
+    completed_hours: NonNegative = 0.0
+    outcomes: Tally = Tally()
+    by_category: dict[str, Tally] = Field(default_factory=dict)
+    by_department: dict[str, NonNegative] = Field(default_factory=dict)
+
+
+class _Intake(Record):
+    """A record that comes from outside: a missing value (None, NaN, empty text) counts as not given."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_missing(cls, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            return {name: value for name, value in data.items() if not is_missing(value)}
+        return data
+
+
+class Employee(_Intake):
+    """A person who can be given tasks. Hours are of the current planning period."""
+
+    employee_id: RecordId
+    name: str | None = Field(None, max_length=255)
+    skills: Skills | None = Field(None, description="name → level in (0, 1]; a list means level 1; null is not known")
+    experience_years: NonNegative | None = None
+    current_workload: NonNegative = Field(0.0, description="hours of work already taken")
+    max_workload: NonNegative = Field(40.0, description="capacity in hours")
+    availability_status: Availability = Availability.AVAILABLE
+    performance_rating: Annotated[Number, Field(ge=0, le=5)] | None = None
+    department: str | None = Field(None, max_length=255)
+    queues: Names = Field((), description="names of the queues this person serves; empty means all")
+    max_units: Units = 1
+    shift_end: Instant | None = None
+    history: EmployeeHistory | None = None
+
+
+def title_from(description: str) -> str:
+    return description.strip()[:TITLE_FROM_DESCRIPTION]
+
+
+class Task(_Intake):
+    """A piece of work that one person does."""
+
+    task_id: RecordId
+    title: str | None = Field(None, max_length=255, description="defaults to the description's first 80 characters")
+    description: str | None = None
+    required_skills: Skills | None = Field(None, description="name → level; null is not known yet, [] is none")
+    minimum_levels: Skills = Field(default_factory=dict, description="skill → level below which nobody is considered")
+    priority: Priority = Priority.MEDIUM
+    estimated_hours: Positive | None = None
+    deadline: Deadline | None = Field(None, description="a date alone is the end of that day")
+    complexity_score: Share | None = None
+    status: TaskStatus = TaskStatus.PENDING
+    category: str | None = Field(None, max_length=255)
+    department: str | None = Field(None, max_length=255)
+    dependencies: Ids = Field((), description="ids of tasks that must be completed before this one")
+    queue: Annotated[str, Field(max_length=64)] = "default"
+    units: Units = 1
+    ticket_number: str | None = Field(None, max_length=64)
+    scheduled_date: date | None = None
+    preferred_employee: Id | None = None
+    context: dict[str, str] = Field(default_factory=dict)
+    created_at: Instant | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _title_from_description(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and is_missing(data.get("title")) and isinstance(data.get("description"), str):
+            return {**data, "title": title_from(data["description"])}
+        return data
+
+
+class StoredTask(Task):
+    """A task as the database holds it."""
+
+    created_at: Instant
+    updated_at: Instant
+    processing_status: ProcessingStatus = ProcessingStatus.PENDING
+    processing_instance_id: str | None = None
+    processed_at: Instant | None = None
+    assigned_to_id: Id | None = None
+    version: Count = 1

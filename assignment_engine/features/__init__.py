@@ -1,0 +1,1 @@
+"""The one definition of the 17 features, on whole arrays."""

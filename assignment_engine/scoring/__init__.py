@@ -1,0 +1,1 @@
+"""How good would it be to give this task to this person?"""
