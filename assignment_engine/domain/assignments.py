@@ -30,6 +30,18 @@ class AssignmentStatus(StrEnum):
         return self in ACTIVE
 
 
+EVENT_TYPES = {
+    "offer": "JobOffered",
+    "assign": "JobAssigned",
+    "push": "JobAssigned",
+    "accept": "JobAccepted",
+    "reject": "JobRejected",
+    "expire": "JobOfferExpired",
+    "complete": "JobCompleted",
+    "fail": "JobFailed",
+    "release": "JobReleased",
+    "cancel": "JobCancelled",
+}
 ACTIVE = frozenset({AssignmentStatus.OFFERED, AssignmentStatus.ASSIGNED, AssignmentStatus.ACCEPTED})
 
 
@@ -108,28 +120,36 @@ TRANSITIONS: dict[Event, Transition] = {
 
 
 @dataclass(frozen=True)
-class Advance:
-    """The result of an event: the assignment as it is now, where it came from, and the task's new status."""
-
-    event: Event
-    before: AssignmentStatus | None
-    assignment: Assignment
-    task_status: TaskStatus
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
 class NewAssignment:
-    """An assignment that does not exist yet; `advance` brings it to life."""
+    """An assignment that does not exist yet; `advance` brings it to life.
+
+    `seconds` and `units` are what it takes from the person's capacity, frozen for its whole life.
+    """
 
     id: str
     task_id: str
     employee_id: str
     assigned_by: str
     method: str
+    seconds: int
+    units: int = 1
     score: float | None = None
     confidence: float | None = None
     scorer: str | None = None
+    preview_id: str | None = None
+    allow_overload: bool = False
+
+
+@dataclass(frozen=True)
+class Advance:
+    """What an event did: the assignment as it is now, its status before (None: it is new), the task's new status."""
+
+    event: Event
+    before: AssignmentStatus | None
+    assignment: Assignment
+    task_status: TaskStatus
+    new: NewAssignment | None = None
+    reason: str | None = None
 
 
 def advance(
@@ -147,13 +167,31 @@ def advance(
     if isinstance(assignment, NewAssignment):
         if transition.sources:
             raise TransitionError(event, "not assigned yet")
-        born = Assignment(
-            **vars(assignment), status=transition.target, assigned_at=now, created_at=now, updated_at=now, **stamps
+        return Advance(
+            event, None, _born(assignment, transition, now, stamps), transition.task_status, assignment, reason
         )
-        return Advance(event, None, born, transition.task_status, reason)
     if assignment.status not in transition.sources:
         raise TransitionError(event, assignment.status)
     changed: dict[str, object] = {"status": transition.target, "updated_at": now, **stamps}
     if event is Event.REJECT:
         changed["rejection_reason"] = reason
-    return Advance(event, assignment.status, assignment.model_copy(update=changed), transition.task_status, reason)
+    after = assignment.model_copy(update=changed)
+    return Advance(event, assignment.status, after, transition.task_status, reason=reason)
+
+
+def _born(new: NewAssignment, transition: Transition, now: datetime, stamps: dict[str, datetime]) -> Assignment:
+    return Assignment(
+        id=new.id,
+        task_id=new.task_id,
+        employee_id=new.employee_id,
+        assigned_by=new.assigned_by,
+        status=transition.target,
+        method=new.method,
+        score=new.score,
+        confidence=new.confidence,
+        scorer=new.scorer,
+        assigned_at=now,
+        accepted_at=stamps.get("accepted_at"),
+        created_at=now,
+        updated_at=now,
+    )

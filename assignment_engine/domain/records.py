@@ -151,6 +151,14 @@ class Task(_Intake):
         return data
 
 
+class StoredEmployee(Employee):
+    """A person as the database holds them; `current_workload` includes the active assignments."""
+
+    created_at: Instant
+    updated_at: Instant
+    version: Count = 1
+
+
 class StoredTask(Task):
     """A task as the database holds it."""
 

@@ -48,7 +48,11 @@ class SkillMatcher:
 
     def similarity(self, required: Sequence[str], held: Sequence[str]) -> Floats:
         """Similarity of canonical names, shape (required, held): 1 for the same, n-gram cosine from 0.8 up, else 0."""
-        same = (np.asarray(required, dtype=object)[:, None] == np.asarray(held, dtype=object)[None, :]).astype(float)
+        column = {name: j for j, name in enumerate(held)}
+        same = np.zeros((len(required), len(held)))
+        for i, name in enumerate(required):
+            if name in column:
+                same[i, column[name]] = 1.0
         rows = [i for i, name in enumerate(required) if _comparable(name)]
         columns = [j for j, name in enumerate(held) if _comparable(name)]
         if rows and columns and set(required) - set(held):

@@ -1,0 +1,98 @@
+"""Records that exist only because they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+from assignment_engine.domain.constraints import Constraints
+from assignment_engine.domain.plans import FinalizeResult, Preview
+from assignment_engine.domain.records import Employee, Record, Task
+from assignment_engine.domain.types import Id, Instant, NonNegative
+
+T = TypeVar("T")
+
+
+class StoredPreview(Record):
+    """A preview with everything that finalizing it needs, whichever instance does it.
+
+    `tasks` are the planned tasks as they were; the ids in `new_tasks` and `new_employees` came inline and are
+    inserted when the database does not know them. `features` has a row of 17 (None: missing) for each assignment.
+    """
+
+    preview: Preview
+    created_at: Instant
+    created_by: str
+    constraints: Constraints
+    tasks: tuple[Task, ...]
+    new_tasks: frozenset[str] = frozenset()
+    new_employees: tuple[Employee, ...] = ()
+    features: tuple[tuple[float | None, ...], ...] = ()
+    result: FinalizeResult | None = None
+
+
+class PastAssignment(Record):
+    """Finished work of one person, imported or our own; what histories are counted from."""
+
+    task_id: Id
+    employee_id: Id
+    category: str | None = None
+    department: str | None = None
+    assigned_at: Instant
+    started_at: Instant | None = None
+    completed_at: Instant | None = None
+    hours: NonNegative | None = None
+    outcome: Literal["good", "bad"] | None = None
+
+
+@dataclass(frozen=True)
+class TrainingRow:
+    """One logged decision: the features of the chosen pair as they were, and later its outcome."""
+
+    log_id: str
+    decision_id: str
+    assignment_id: str
+    task_id: str
+    employee_id: str
+    features: Mapping[str, float | None]
+    assignment_score: float
+    confidence: float
+    method: str
+    scorer: str
+    logged_at: datetime
+    candidates: tuple[Mapping[str, object], ...] | None = None
+    rank: int | None = None
+    propensity: float | None = None
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """One page of a list; `total` is counted up to a cap, `next_after` continues where page numbers get deep."""
+
+    items: tuple[T, ...]
+    total: int
+    total_is_capped: bool
+    page: int
+    limit: int
+    next_after: str | None = None
+
+
+@dataclass(frozen=True)
+class StoredResponse:
+    """The first answer to a request with an idempotency key."""
+
+    request_hash: str
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One broken invariant of the database (`error`), or something to look at (`warning`)."""
+
+    severity: Literal["error", "warning"]
+    code: str
+    subject: str
+    detail: str
