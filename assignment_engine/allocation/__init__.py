@@ -1,0 +1,1 @@
+"""Who gets what: a frozen problem goes in, a plan with its reasons comes out."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from assignment_engine.domain.assignments import Assignment
 from assignment_engine.domain.records import Record
@@ -81,7 +81,7 @@ class Change(Record):
     kind: Obstacle
     employee_id: str | None = None
     skill: str | None = None
-    from_: RelaxationValue = Field(None, alias="from")
+    from_: RelaxationValue = Field(None, validation_alias=AliasChoices("from_", "from"), serialization_alias="from")
     to: RelaxationValue = None
 
 
@@ -91,7 +91,7 @@ class Relaxation(Record):
     kind: Obstacle | Literal["combined"]
     employee_id: str | None = None
     skill: str | None = None
-    from_: RelaxationValue = Field(None, alias="from")
+    from_: RelaxationValue = Field(None, validation_alias=AliasChoices("from_", "from"), serialization_alias="from")
     to: RelaxationValue = None
     changes: tuple[Change, ...] | None = None
 

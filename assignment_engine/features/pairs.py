@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 import numpy as np
@@ -101,6 +101,16 @@ class Pairs:
     def shape(self) -> tuple[int, int]:
         """(n tasks, m employees)."""
         return len(self.task_ids), len(self.employee_ids)
+
+    def of_employees(self, rows: Ints) -> Pairs:
+        """The same tasks with these employees, in this order; one person may come several times."""
+        arrays = {f.name: getattr(self.employees, f.name)[rows] for f in fields(EmployeeArrays)}
+        return replace(
+            self,
+            employee_ids=tuple(self.employee_ids[row] for row in rows),
+            employees=EmployeeArrays(**arrays),
+            initial=Loads(*(getattr(self.initial, f.name)[rows] for f in fields(Loads))),
+        )
 
     def skill_match(self, task: Ints, employee: Ints) -> Floats:
         """Mean share of the required levels that is held, for broadcastable index arrays; NaN when not known."""

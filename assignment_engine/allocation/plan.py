@@ -1,0 +1,111 @@
+"""From a problem to a plan, and the one function that does everything from records to plan."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from assignment_engine.allocation.allocators import Allocation, Allocator, allocator
+from assignment_engine.allocation.explain import unassigned_of
+from assignment_engine.allocation.problem import AllocationProblem, build_problem
+from assignment_engine.allocation.report import report_of
+from assignment_engine.domain.constraints import Constraints
+from assignment_engine.domain.intake import read_employees, read_tasks
+from assignment_engine.domain.plans import Plan, PlannedAssignment, ScorerInfo
+from assignment_engine.domain.types import SECONDS_PER_HOUR, InputNotes, Method
+from assignment_engine.features.arrays import Floats, floats
+from assignment_engine.features.definition import feature_matrix
+from assignment_engine.features.pairs import Loads
+from assignment_engine.scoring.protocol import Scorer
+from assignment_engine.scoring.registry import load_scorer
+
+
+def plan(
+    tasks: object,
+    employees: object,
+    *,
+    constraints: Constraints | dict[str, Any] | None = None,
+    method: Method | str = Method.GREEDY,
+    weight: float | None = None,
+    scorer: Scorer | None = None,
+    now: datetime | None = None,
+    progress: bool = False,
+) -> Plan:
+    """Decide who should do what, with no database.
+
+    Parameters
+    ----------
+    tasks, employees : records, dicts with their field names, or pandas frames.
+    method : "greedy" or "balanced".
+    weight : for "balanced", how much load counts against score, 0 to 1 (0.3).
+    scorer : by default the champion model that ships with the package.
+    now : the moment ages and deadlines are measured from; by default this one.
+
+    Raises
+    ------
+    InvalidInputError
+        With every bad field of the input.
+    """
+    notes = InputNotes()
+    people, work = read_employees(employees, notes), read_tasks(tasks, notes)
+    warning = None
+    if scorer is None:
+        scorer, warning = load_scorer(None)
+    problem = build_problem(
+        work,
+        people,
+        now=now or datetime.now(UTC),
+        scorer=scorer,
+        constraints=read_constraints(constraints),
+        warnings=(*notes.warnings, *([warning] if warning else [])),
+    )
+    return solve(problem, allocator(method, weight=weight), progress=progress)[0]
+
+
+def read_constraints(given: Constraints | dict[str, Any] | None) -> Constraints:
+    return given if isinstance(given, Constraints) else Constraints(**given or {})
+
+
+def solve(problem: AllocationProblem, chosen: Allocator, *, progress: bool = False) -> tuple[Plan, Floats]:
+    """The plan, and the features of its pairs as they were when chosen, shape (k, 17)."""
+    allocation = chosen.allocate(problem, progress=progress)
+    features = chosen_features(problem, allocation)
+    made = Plan(
+        method=chosen.method,
+        scorer=ScorerInfo(name=problem.scorer.name, version=problem.scorer.version),
+        assignments=_planned(problem, allocation, features),
+        unassigned=unassigned_of(problem, allocation),
+        report=report_of(problem, allocation, progress=progress),
+    )
+    return made, features
+
+
+def chosen_features(problem: AllocationProblem, allocation: Allocation) -> Floats:
+    """Features of the chosen pairs at the loads of their moment, shape (k, 17)."""
+    choices = allocation.choices
+    employees = np.array([choice.employee for choice in choices], dtype=np.int64)
+    loads = Loads(
+        hours=floats([choice.hours for choice in choices]),
+        seconds=np.zeros(len(choices), dtype=np.int64),
+        active=floats([choice.active for choice in choices]),
+        count=np.zeros(len(choices), dtype=np.int64),
+    )
+    tasks = np.array([choice.task for choice in choices], dtype=np.int64)
+    return feature_matrix(problem.pairs.of_employees(employees), loads, tasks, np.arange(len(choices)))
+
+
+def _planned(problem: AllocationProblem, allocation: Allocation, features: Floats) -> tuple[PlannedAssignment, ...]:
+    explanations = problem.scorer.explain(features) if allocation.choices else ()
+    return tuple(
+        PlannedAssignment(
+            task_id=problem.tasks[choice.task].task_id,
+            employee_id=problem.employees[choice.employee].employee_id,
+            score=choice.score,
+            confidence=problem.scorer.confidence,
+            hours=problem.needed_by(choice.task, choice.employee) / SECONDS_PER_HOUR,
+            explanation=explanation,
+        )
+        for choice, explanation in zip(allocation.choices, explanations, strict=True)
+    )

@@ -1,0 +1,174 @@
+"""The planning problem: built from records, validated once, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from assignment_engine.domain.constraints import Constraints, Pair
+from assignment_engine.domain.errors import InvalidInputError
+from assignment_engine.domain.records import Employee, Priors, Task
+from assignment_engine.domain.types import DEFAULT_ESTIMATED_HOURS, SECONDS_PER_HOUR, TaskStatus, whole_seconds
+from assignment_engine.features.arrays import Floats, Ints
+from assignment_engine.features.pairs import Pairs, build_pairs
+from assignment_engine.features.skills import SkillMatcher
+from assignment_engine.scoring.protocol import Scorer
+
+
+@dataclass(frozen=True)
+class AllocationProblem:
+    """n tasks, m employees (both in the order of their ids where ties are broken), the rules and the scorer.
+
+    `seconds` is what a task takes from a person's capacity: shape (n,), or (n, m) where it depends on the person.
+    """
+
+    tasks: tuple[Task, ...]
+    employees: tuple[Employee, ...]
+    constraints: Constraints
+    now: datetime
+    scorer: Scorer
+    matcher: SkillMatcher
+    pairs: Pairs = field(repr=False)
+    seconds: Ints = field(repr=False)
+    capacity: Ints = field(repr=False)
+    unfinished: tuple[tuple[str, ...], ...] = field(repr=False)
+    rejections: frozenset[Pair] = frozenset()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n tasks, m employees)."""
+        return len(self.tasks), len(self.employees)
+
+    def needed(self, task: int) -> Ints:
+        """Seconds that `task` takes: shape (m,) where they differ per person, otherwise a scalar array."""
+        return np.asarray(self.seconds[task])
+
+    def needed_by(self, task: int, employee: int) -> int:
+        """Seconds that `task` takes from `employee`."""
+        return int(self.seconds[task, employee] if self.seconds.ndim == 2 else self.seconds[task])
+
+
+def build_problem(
+    tasks: Sequence[Task],
+    employees: Sequence[Employee],
+    *,
+    now: datetime,
+    scorer: Scorer,
+    constraints: Constraints | None = None,
+    matcher: SkillMatcher | None = None,
+    priors: Priors | None = None,
+    hours: Floats | None = None,
+    completed: frozenset[str] = frozenset(),
+    rejections: frozenset[Pair] = frozenset(),
+    warnings: Sequence[str] = (),
+) -> AllocationProblem:
+    """Check the input and turn it into arrays.
+
+    Parameters
+    ----------
+    now : timezone-aware moment that everything is measured from.
+    hours : what each task takes from each person, shape (n, m) in the order given; by default the task's estimate.
+    completed : ids of tasks known to be done, beside those in `tasks`.
+    rejections : (task, employee) pairs that were refused before and must not come back.
+
+    Raises
+    ------
+    InvalidInputError
+        If dependencies form a cycle, `hours` does not fit, or a constraint names somebody unknown.
+    """
+    constraints = constraints or Constraints()
+    matcher = matcher or SkillMatcher()
+    _refuse_unknown_pairs(constraints, tasks, employees)
+    refuse_cycles(tasks)
+    order = sorted(range(len(employees)), key=lambda i: employees[i].employee_id)
+    people = tuple(employees[i] for i in order)
+    waiting = [task for task in tasks if task.status is TaskStatus.PENDING]
+    done = completed | {task.task_id for task in tasks if task.status is TaskStatus.COMPLETED}
+    seconds, unestimated = _needed_seconds(tasks, hours, len(people))
+    rows = np.array([task.status is TaskStatus.PENDING for task in tasks], dtype=bool)
+    seconds = seconds[rows] if seconds.ndim == 1 else seconds[rows][:, order]
+    return AllocationProblem(
+        tasks=tuple(waiting),
+        employees=people,
+        constraints=constraints,
+        now=now,
+        scorer=scorer,
+        matcher=matcher,
+        pairs=build_pairs(waiting, people, now, matcher=matcher, priors=priors, completed=done),
+        seconds=seconds,
+        capacity=np.array([whole_seconds(e.max_workload) for e in people], dtype=np.int64),
+        unfinished=tuple(tuple(d for d in task.dependencies if d not in done) for task in waiting),
+        rejections=rejections,
+        warnings=(*warnings, *_problem_warnings(len(tasks) - len(waiting), unestimated)),
+    )
+
+
+def _problem_warnings(left_out: int, unestimated: int) -> list[str]:
+    warnings = []
+    if left_out:
+        warnings.append(f"tasks left out because their status is not pending: {left_out}")
+    if unestimated:
+        warnings.append(f"tasks without estimated_hours, counted as {DEFAULT_ESTIMATED_HOURS} h of load: {unestimated}")
+    return warnings
+
+
+def _needed_seconds(tasks: Sequence[Task], hours: Floats | None, people: int) -> tuple[Ints, int]:
+    if hours is not None:
+        if hours.shape != (len(tasks), people) or not np.all(np.isfinite(hours)) or np.any(hours < 0):
+            raise InvalidInputError.at(
+                "/hours", f"expected finite hours ≥ 0 of shape ({len(tasks)}, {people}), got {hours.shape}"
+            )
+        return np.rint(hours * SECONDS_PER_HOUR).astype(np.int64), 0
+    estimates = [task.estimated_hours for task in tasks]
+    missing = sum(e is None and t.status is TaskStatus.PENDING for e, t in zip(estimates, tasks, strict=True))
+    seconds = [max(1, whole_seconds(DEFAULT_ESTIMATED_HOURS if e is None else e)) for e in estimates]
+    return np.array(seconds, dtype=np.int64), missing
+
+
+def _refuse_unknown_pairs(constraints: Constraints, tasks: Sequence[Task], employees: Sequence[Employee]) -> None:
+    known_tasks = {task.task_id for task in tasks}
+    known_employees = {employee.employee_id for employee in employees}
+    for name, pairs in (("forbidden", constraints.forbidden), ("required", constraints.required)):
+        for task_id, employee_id in sorted(pairs):
+            if task_id not in known_tasks:
+                raise InvalidInputError.at(f"/constraints/{name}", f"there is no task {task_id!r} in this plan")
+            if employee_id not in known_employees:
+                raise InvalidInputError.at(f"/constraints/{name}", f"there is no employee {employee_id!r} in this plan")
+
+
+def refuse_cycles(tasks: Sequence[Task]) -> None:
+    """Raise InvalidInputError naming the members when tasks wait for each other in a circle."""
+    waits_for = {task.task_id: task.dependencies for task in tasks}
+    row = {task.task_id: i for i, task in enumerate(tasks)}
+    settled: set[str] = set()
+    for start in waits_for:
+        cycle = _find_cycle(start, waits_for, settled)
+        if cycle:
+            path = " → ".join([*cycle, cycle[0]])
+            raise InvalidInputError.at(
+                f"/tasks/{row[cycle[0]]}/dependencies", f"these tasks wait for each other: {path}"
+            )
+
+
+def _find_cycle(start: str, waits_for: dict[str, tuple[str, ...]], settled: set[str]) -> list[str]:
+    """Depth-first search from `start` without recursion; members of the first cycle met, or nothing."""
+    path: list[str] = []
+    on_path: set[str] = set()
+    stack = [(start, False)]
+    while stack:
+        task_id, leaving = stack.pop()
+        if leaving:
+            settled.add(task_id)
+            on_path.discard(path.pop())
+        elif task_id in on_path:
+            return path[path.index(task_id) :]
+        elif task_id in waits_for and task_id not in settled:
+            path.append(task_id)
+            on_path.add(task_id)
+            stack.append((task_id, True))
+            stack.extend((dependency, False) for dependency in waits_for[task_id])
+    return []
