@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -29,8 +30,8 @@ class Constraints(Record):
         both = sorted(self.required & self.forbidden)
         if both:
             raise ValueError(f"task {both[0][0]!r} and employee {both[0][1]!r} are both required and forbidden")
-        required_tasks = [task_id for task_id, _ in self.required]
-        doubled = sorted({t for t in required_tasks if required_tasks.count(t) > 1}) if required_tasks else []
+        times = Counter(task_id for task_id, _ in self.required)
+        doubled = sorted(task_id for task_id, count in times.items() if count > 1)
         if doubled:
             raise ValueError(f"task {doubled[0]!r} is required from more than one employee")
         return self

@@ -105,12 +105,24 @@ class PreviewConflictError(EngineError):
         super().__init__(f"{len(self.conflicts)} assignment(s) of preview {preview_id!r} conflict with later changes")
 
 
+class TooManyPairsError(EngineError):
+    """The plan would look at more pairs of task and employee than one call may."""
+
+    def __init__(self, pairs: int, most: int) -> None:
+        self.pairs, self.most = pairs, most
+        super().__init__(f"{pairs:,} pairs of task and employee are more than {most:,}; plan fewer at once")
+
+
 class StaleVersionError(EngineError):
     """The record was changed since it was read."""
 
 
 class BundleError(EngineError):
     """The model bundle cannot be used."""
+
+
+class TrainingError(EngineError):
+    """The data does not give a usable model."""
 
 
 class ConfigurationError(EngineError):
@@ -123,6 +135,10 @@ class DatabaseError(EngineError):
 
 class DatabaseUnavailableError(DatabaseError):
     """The database cannot be reached."""
+
+
+class DatabaseBusyError(DatabaseUnavailableError):
+    """Others kept changing the same records; nothing was changed, try again."""
 
 
 def field_errors(error: ValidationError, prefix: str = "") -> list[FieldError]:

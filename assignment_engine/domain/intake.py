@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from assignment_engine.domain.errors import FieldError, InvalidInputError, field_errors
 from assignment_engine.domain.records import Employee, Record, Task
-from assignment_engine.domain.types import InputNotes, is_missing
+from assignment_engine.domain.types import InputNotes, is_missing, was_naive
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,11 +24,13 @@ DEFAULTED_FIELDS: dict[type[Record], tuple[str, ...]] = {
     Employee: ("availability_status", "max_workload", "current_workload"),
     Task: ("priority",),
 }
+_TIME_FIELDS: dict[type[Record], tuple[str, ...]] = {Employee: ("shift_end",), Task: ("deadline", "created_at")}
 _NUMBER_FIELDS = frozenset(
     {"experience_years", "current_workload", "max_workload", "performance_rating", "estimated_hours"}
     | {"complexity_score", "hours"}
 )
 _INTEGER_FIELDS = frozenset({"max_units", "units"})
+_ID_FIELDS = frozenset({"preferred_employee", "dependencies"})
 _NOT_FROM_FILES = frozenset({"history"})
 MAX_CELL = 1_000_000
 
@@ -55,7 +57,7 @@ def read_records(kind: type[R], source: object, pointer: str, notes: InputNotes)
     if errors:
         raise InvalidInputError(errors)
     refuse_duplicates(records, pointer)
-    _count_defaults(kind, records, notes)
+    count_assumptions(kind, records, notes)
     return tuple(records)
 
 
@@ -97,7 +99,8 @@ def _frame_rows(kind: type[Record], frame: Any, pointer: str, notes: InputNotes)
 
 def _whole(name: str, value: object) -> object:
     """pandas turns integer columns with gaps into floats; give them back."""
-    return int(value) if name in _INTEGER_FIELDS and isinstance(value, float) and value.is_integer() else value
+    whole = _INTEGER_FIELDS | _ID_FIELDS
+    return int(value) if name in whole and isinstance(value, float) and value.is_integer() else value
 
 
 def _column_name(name: object) -> str:
@@ -106,9 +109,6 @@ def _column_name(name: object) -> str:
 
 def known_columns(kind: type[Record], columns: Sequence[str], pointer: str, notes: InputNotes) -> list[str]:
     """The columns that are fields of `kind`; the rest is noted, a missing id column or a double name is an error."""
-    doubled = [name for name, times in Counter(columns).items() if times > 1]
-    if doubled:
-        raise InvalidInputError.at(f"{pointer}/{doubled[0]}", "this column is there more than once")
     fields = set(kind.model_fields) - _NOT_FROM_FILES
     required = [name for name, info in kind.model_fields.items() if info.is_required()]
     for name in required:
@@ -116,16 +116,23 @@ def known_columns(kind: type[Record], columns: Sequence[str], pointer: str, note
             raise InvalidInputError.at(
                 f"{pointer}/{name}", f"the column {name!r} is required; found: {', '.join(columns) or 'no columns'}"
             )
+    doubled = [name for name, times in Counter(columns).items() if times > 1]
+    if doubled:
+        raise InvalidInputError.at(f"{pointer}/{doubled[0]}", "this column is there more than once")
     ignored = [name for name in columns if name not in fields]
     notes.count(f"columns ignored ({', '.join(ignored)})", len(ignored))
     return [name for name in columns if name in fields]
 
 
-def _count_defaults(kind: type[Record], records: Sequence[Record], notes: InputNotes) -> None:
+def count_assumptions(kind: type[Record], records: Sequence[Record], notes: InputNotes) -> None:
+    """Note the defaults that were used and the times that came without a zone."""
     for name in DEFAULTED_FIELDS.get(kind, ()):
         default = kind.model_fields[name].default
         missing = sum(name not in record.model_fields_set for record in records)
         notes.count(f"{name} not given, taken as {default}", missing)
+    for name in _TIME_FIELDS.get(kind, ()):
+        moments = [moment for record in records if (moment := getattr(record, name)) is not None]
+        notes.count(f"{name} without a time zone, read as {notes.zone}", sum(map(was_naive, moments)))
 
 
 @dataclass(frozen=True)
@@ -146,8 +153,8 @@ class CsvContent(Generic[R]):
     rejected: tuple[RejectedRow, ...]
 
 
-def read_csv(kind: type[R], stream: IO[str], notes: InputNotes | None = None) -> CsvContent[R]:
-    """Read comma, semicolon or tab separated text with a header line.
+def read_csv(kind: type[R], stream: IO[str], notes: InputNotes | None = None, *, unique: bool = True) -> CsvContent[R]:
+    """Read comma, semicolon or tab separated text with a header line; with `unique` an id may come once only.
 
     Raises
     ------
@@ -156,9 +163,10 @@ def read_csv(kind: type[R], stream: IO[str], notes: InputNotes | None = None) ->
     """
     notes = notes or InputNotes()
     csv.field_size_limit(MAX_CELL)
-    header_line = stream.readline()
-    reader = csv.reader(stream, delimiter=_delimiter(header_line))
-    columns = [_column_name(name) for name in next(csv.reader([header_line], delimiter=_delimiter(header_line)), [])]
+    header_line = stream.readline().removeprefix("\ufeff")
+    delimiter = _delimiter(header_line)
+    columns = [_column_name(name) for name in next(csv.reader([header_line], delimiter=delimiter), [])]
+    reader = csv.reader(stream, delimiter=delimiter, strict=True)  # an open quote must not swallow the rows below
     known = set(known_columns(kind, columns, "", notes))
     good: list[R] = []
     lines: list[int] = []
@@ -170,8 +178,8 @@ def read_csv(kind: type[R], stream: IO[str], notes: InputNotes | None = None) ->
         else:
             good.append(record)
             lines.append(line)
-    keep = _first_occurrences(kind, good, lines, rejected)
-    _count_defaults(kind, [good[i] for i in keep], notes)
+    keep = _first_occurrences(kind, good, lines, rejected) if unique else list(range(len(good)))
+    count_assumptions(kind, [good[i] for i in keep], notes)
     rejected.sort(key=lambda bad: bad.line)
     return CsvContent(tuple(good[i] for i in keep), tuple(lines[i] for i in keep), tuple(rejected))
 

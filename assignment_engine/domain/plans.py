@@ -72,7 +72,7 @@ class Reason(Record):
     employee_id: str | None = None
 
 
-RelaxationValue = float | str | None
+RelaxationValue = int | float | str | None
 
 
 class Change(Record):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -13,20 +13,24 @@ from assignment_engine.domain.types import (
     Availability,
     Count,
     Deadline,
+    Hours,
     Id,
     Ids,
     Instant,
+    Line,
     Names,
     NonNegative,
-    Number,
-    Positive,
+    PositiveHours,
     Priority,
     ProcessingStatus,
+    Rating,
     RecordId,
     Share,
     Skills,
     TaskStatus,
+    Text,
     Units,
+    Word,
     is_missing,
 )
 
@@ -93,7 +97,7 @@ class _Intake(Record):
     @classmethod
     def _drop_missing(cls, data: Any) -> Any:
         if isinstance(data, Mapping):
-            return {name: value for name, value in data.items() if not is_missing(value)}
+            return {n: v for n, v in data.items() if n not in cls.model_fields or not is_missing(v)}
         return data
 
 
@@ -101,14 +105,14 @@ class Employee(_Intake):
     """A person who can be given tasks. Hours are of the current planning period."""
 
     employee_id: RecordId
-    name: str | None = Field(None, max_length=255)
+    name: Line | None = None
     skills: Skills | None = Field(None, description="name → level in (0, 1]; a list means level 1; null is not known")
     experience_years: NonNegative | None = None
-    current_workload: NonNegative = Field(0.0, description="hours of work already taken")
-    max_workload: NonNegative = Field(40.0, description="capacity in hours")
+    current_workload: Hours = Field(0.0, description="hours of work already taken")
+    max_workload: Hours = Field(40.0, description="capacity in hours")
     availability_status: Availability = Availability.AVAILABLE
-    performance_rating: Annotated[Number, Field(ge=0, le=5)] | None = None
-    department: str | None = Field(None, max_length=255)
+    performance_rating: Rating | None = None
+    department: Line | None = None
     queues: Names = Field((), description="names of the queues this person serves; empty means all")
     max_units: Units = 1
     shift_end: Instant | None = None
@@ -123,24 +127,24 @@ class Task(_Intake):
     """A piece of work that one person does."""
 
     task_id: RecordId
-    title: str | None = Field(None, max_length=255, description="defaults to the description's first 80 characters")
-    description: str | None = None
+    title: Line | None = Field(None, description="defaults to the description's first 80 characters")
+    description: Text | None = None
     required_skills: Skills | None = Field(None, description="name → level; null is not known yet, [] is none")
     minimum_levels: Skills = Field(default_factory=dict, description="skill → level below which nobody is considered")
     priority: Priority = Priority.MEDIUM
-    estimated_hours: Positive | None = None
+    estimated_hours: PositiveHours | None = None
     deadline: Deadline | None = Field(None, description="a date alone is the end of that day")
     complexity_score: Share | None = None
     status: TaskStatus = TaskStatus.PENDING
-    category: str | None = Field(None, max_length=255)
-    department: str | None = Field(None, max_length=255)
+    category: Line | None = None
+    department: Line | None = None
     dependencies: Ids = Field((), description="ids of tasks that must be completed before this one")
-    queue: Annotated[str, Field(max_length=64)] = "default"
+    queue: Word = "default"
     units: Units = 1
-    ticket_number: str | None = Field(None, max_length=64)
+    ticket_number: Word | None = None
     scheduled_date: date | None = None
     preferred_employee: Id | None = None
-    context: dict[str, str] = Field(default_factory=dict)
+    context: dict[Text, Text] = Field(default_factory=dict)
     created_at: Instant | None = None
 
     @model_validator(mode="before")

@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 from assignment_engine.domain.constraints import Constraints
 from assignment_engine.domain.plans import FinalizeResult, Preview
 from assignment_engine.domain.records import Employee, Record, Task
-from assignment_engine.domain.types import Id, Instant, NonNegative
+from assignment_engine.domain.types import Hours, Id, Instant, Text
 
 T = TypeVar("T")
 
@@ -38,12 +38,12 @@ class PastAssignment(Record):
 
     task_id: Id
     employee_id: Id
-    category: str | None = None
-    department: str | None = None
+    category: Text | None = None
+    department: Text | None = None
     assigned_at: Instant
     started_at: Instant | None = None
     completed_at: Instant | None = None
-    hours: NonNegative | None = None
+    hours: Hours | None = None
     outcome: Literal["good", "bad"] | None = None
 
 

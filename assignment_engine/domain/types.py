@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from enum import StrEnum
-from numbers import Real
+from numbers import Integral, Real
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import uuid_utils
-from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}$"
 RESERVED_IDS = frozenset(
     {"queue", "status", "login", "me", "stream", "preview", "finalize", "import", "rollback", "candidates"}
 )
 SECONDS_PER_HOUR = 3600
+ASSUMED_UTC = timezone(timedelta(0), "assumed UTC")
 DEFAULT_ESTIMATED_HOURS = 1.0
+MAX_HOURS = 1e9  # sums over millions of tasks stay whole seconds in 64 bits
+MAX_COUNT = 1_000_000_000
+_LARGEST_INTEGER = 2**1023
+_LONGEST_DATE = len("2026-W47-7")
 
 
 class Priority(StrEnum):
@@ -91,10 +95,10 @@ def whole_seconds(hours: float) -> int:
 
 
 def is_missing(value: object) -> bool:
-    """None, NaN, NaT and the empty string stand for *not given*."""
-    if value is None or value == "":
+    """None, NaN, NaT and empty text stand for *not given*."""
+    if value is None or (isinstance(value, str) and not value.strip()):
         return True
-    if isinstance(value, Real):
+    if isinstance(value, Real) and not isinstance(value, Integral):
         return math.isnan(value)
     return type(value).__name__ in ("NaTType", "NAType")
 
@@ -114,21 +118,44 @@ def _refuse_reserved(value: str) -> str:
 def _read_number(value: object) -> object:
     """numpy scalars become plain numbers; everything else is left for the strict check."""
     item = getattr(value, "item", None)
-    return item() if callable(item) else value
+    number = item() if callable(item) else value
+    if isinstance(number, int) and abs(number) > _LARGEST_INTEGER:  # no float is that large
+        return math.inf if number > 0 else -math.inf
+    return number
 
 
-def read_instant(value: object, zone: tzinfo = UTC, *, end_of_day: bool = False) -> tuple[datetime, bool]:
-    """`value` in UTC, and whether it was naive and read in `zone`.
+def _refuse_unstorable(value: str) -> str:
+    try:
+        stored = value.encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError("expected text without lone surrogates") from exc
+    if b"\0" in stored:
+        raise ValueError("expected text without NUL characters")
+    return value
+
+
+def read_instant(value: object, zone: tzinfo = UTC, *, end_of_day: bool = False) -> datetime:
+    """`value` in UTC; the zone is `ASSUMED_UTC` where the input had none and was read in `zone`.
 
     Takes datetimes, dates and ISO 8601 text. A date alone is its first moment, or its last with `end_of_day`.
     """
     moment = _parse_moment(value)
+    target = UTC
     if not isinstance(moment, datetime):
-        moment = datetime.combine(moment, time.max if end_of_day else time.min).replace(tzinfo=zone)
-        return moment.astimezone(UTC), False
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=zone).astimezone(UTC), True
-    return moment.astimezone(UTC), False
+        moment = datetime.combine(moment, time.max if end_of_day else time.min, zone)
+    elif moment.tzinfo is None:
+        moment, target = moment.replace(tzinfo=zone), ASSUMED_UTC
+    elif was_naive(moment):
+        target = ASSUMED_UTC
+    try:
+        return moment.astimezone(target)
+    except OverflowError as exc:
+        raise ValueError("expected a time within the years 1 to 9999 of UTC") from exc
+
+
+def was_naive(moment: datetime) -> bool:
+    """Whether the time came without a zone."""
+    return moment.tzname() == ASSUMED_UTC.tzname(None)
 
 
 def _parse_moment(value: object) -> datetime | date:
@@ -141,13 +168,13 @@ def _parse_moment(value: object) -> datetime | date:
         raise ValueError("expected an ISO 8601 date or time")  # noqa: TRY004  (pydantic reports ValueError)
     text = value.strip()
     try:
-        return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else datetime.fromisoformat(text)
+        return date.fromisoformat(text) if len(text) <= _LONGEST_DATE else datetime.fromisoformat(text)
     except ValueError as exc:
         raise ValueError("expected an ISO 8601 date or time") from exc
 
 
 class InputNotes:
-    """What reading the input had to assume: the zone of naive times, defaults; becomes the plan's warnings."""
+    """What reading the input had to assume, counted; becomes the plan's warnings. `zone` is that of naive times."""
 
     def __init__(self, zone: tzinfo | str = UTC) -> None:
         self.zone: tzinfo = ZoneInfo(zone) if isinstance(zone, str) else zone
@@ -166,10 +193,8 @@ def _instant_reader(*, end_of_day: bool) -> Any:
     def read(value: object, info: ValidationInfo) -> object:
         if value is None:
             return None
-        notes = info.context if isinstance(info.context, InputNotes) else InputNotes()
-        moment, was_naive = read_instant(value, notes.zone, end_of_day=end_of_day)
-        notes.count(f"{info.field_name} without a time zone, read as {notes.zone}", int(was_naive))
-        return moment
+        zone = info.context.zone if isinstance(info.context, InputNotes) else UTC
+        return read_instant(value, zone, end_of_day=end_of_day)
 
     return read
 
@@ -189,10 +214,16 @@ def _read_skills(value: object) -> object:
         return value
     levels: dict[str, object] = {}
     for name, level in value.items():
-        if not isinstance(name, str) or not canonical_skill(name):
+        if not isinstance(name, str) or not canonical_skill(_refuse_unstorable(name)):
             raise ValueError("expected skill names that are not empty")
-        levels[canonical_skill(name)] = _read_number(level)
+        skill = canonical_skill(name)
+        levels[skill] = _higher(_read_number(level), levels.get(skill))
     return levels
+
+
+def _higher(level: object, other: object) -> object:
+    """Of two levels given for one skill the higher counts."""
+    return max(level, other) if isinstance(level, (int, float)) and isinstance(other, (int, float)) else level
 
 
 def _skill_names(value: Iterable[object]) -> list[str]:
@@ -203,11 +234,12 @@ def _skill_names(value: Iterable[object]) -> list[str]:
 
 
 def _skills_from_text(text: str) -> dict[str, float]:
-    levels = {}
+    levels: dict[str, float] = {}
     for part in filter(None, (piece.strip() for piece in text.split(";"))):
-        name, colon, level = part.rpartition(":")
+        before, colon, level = part.rpartition(":")
+        name = before if colon else part
         try:
-            levels[name if colon else part] = float(level) if colon else 1.0
+            levels[name] = max(float(level) if colon else 1.0, levels.get(name, -math.inf))
         except ValueError as exc:
             raise ValueError(
                 f"expected 'skill:level' with a level in (0, 1], such as 'python:0.8;sql', at {part!r}"
@@ -216,10 +248,12 @@ def _skills_from_text(text: str) -> dict[str, float]:
 
 
 def read_names(value: object) -> object:
-    """A list of names, or one text with names separated by semicolons."""
+    """A list or array of names, one text with names separated by semicolons, or one number."""
     if isinstance(value, str):
         return tuple(piece.strip() for piece in value.split(";") if piece.strip())
-    return value
+    to_list = getattr(value, "tolist", None)
+    plain = to_list() if callable(to_list) else value
+    return (plain,) if isinstance(plain, int) and not isinstance(plain, bool) else plain
 
 
 def utc_text(moment: datetime) -> str:
@@ -231,19 +265,31 @@ def hours_between(start: datetime, end: datetime) -> float:
     return (end - start) / timedelta(hours=1)
 
 
-Id = Annotated[str, BeforeValidator(_read_id), StringConstraints(pattern=ID_PATTERN)]
+_IdText = BeforeValidator(_read_id, json_schema_input_type=Annotated[str, StringConstraints(pattern=ID_PATTERN)] | int)
+_Plain = BeforeValidator(_read_number)
+_FirstMoment = BeforeValidator(_instant_reader(end_of_day=False), json_schema_input_type=datetime | date)
+_LastMoment = BeforeValidator(_instant_reader(end_of_day=True), json_schema_input_type=datetime | date)
+_SkillForms = BeforeValidator(_read_skills, json_schema_input_type=dict[str, float] | list[str] | str)
+_NameForms = BeforeValidator(read_names, json_schema_input_type=list[str] | str)
+_Storable = AfterValidator(_refuse_unstorable)
+
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN), _IdText]
 RecordId = Annotated[Id, AfterValidator(_refuse_reserved)]
-Number = Annotated[float, BeforeValidator(_read_number), Strict(), Field(allow_inf_nan=False)]
-NonNegative = Annotated[Number, Field(ge=0)]
-Positive = Annotated[Number, Field(gt=0)]
-Share = Annotated[Number, Field(ge=0, le=1)]
-Count = Annotated[int, BeforeValidator(_read_number), Strict(), Field(ge=0)]
-Units = Annotated[int, BeforeValidator(_read_number), Strict(), Field(ge=1)]
-Flag = Annotated[bool, BeforeValidator(_read_number), Strict()]
-Instant = Annotated[datetime, BeforeValidator(_instant_reader(end_of_day=False))]
-Deadline = Annotated[datetime, BeforeValidator(_instant_reader(end_of_day=True))]
-Level = Annotated[Number, Field(gt=0, le=1)]
-Skills = Annotated[dict[str, Level], BeforeValidator(_read_skills)]
-Names = Annotated[tuple[str, ...], BeforeValidator(read_names)]
-Ids = Annotated[tuple[Id, ...], BeforeValidator(read_names)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False), _Plain]
+NonNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0), _Plain]
+Hours = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=MAX_HOURS), _Plain]
+PositiveHours = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=MAX_HOURS), _Plain]
+Rating = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=5), _Plain]
+Share = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1), _Plain]
+Level = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1), _Plain]
+Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT), _Plain]
+Units = Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT), _Plain]
+Flag = Annotated[bool, Field(strict=True), _Plain]
+Instant = Annotated[datetime, _FirstMoment]
+Deadline = Annotated[datetime, _LastMoment]
+Skills = Annotated[dict[str, Level], _SkillForms]
+Text = Annotated[str, _Storable]
+Line = Annotated[str, StringConstraints(max_length=255), _Storable]
+Word = Annotated[str, StringConstraints(max_length=64), _Storable]
+Names = Annotated[tuple[Text, ...], _NameForms]
+Ids = Annotated[tuple[Id, ...], _NameForms]

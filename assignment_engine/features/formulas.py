@@ -32,7 +32,7 @@ def performance(rating: Floats) -> Floats:
 
 def mean_hours(hours: Floats, completed: Floats) -> Floats:
     """Mean hours of finished work [≥ 0]; NaN with none."""
-    return hours / completed
+    return hours / np.where(completed > 0.0, completed, np.nan)
 
 
 def time_pressure(estimated_hours: Floats, hours_left: Floats) -> Floats:

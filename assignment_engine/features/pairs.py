@@ -122,8 +122,9 @@ class Pairs:
             if not requirement.columns.size:
                 match[where] = 1.0
                 continue
-            held = self.employees.held[employee[where][:, None], requirement.columns]
-            match[where] = formulas.level_share(held, requirement.levels).mean(axis=1)
+            held = self.employees.held[employee[where][:, None], requirement.columns].T
+            shares = (formulas.level_share(own, level) for own, level in zip(held, requirement.levels, strict=True))
+            match[where] = sum(shares) / requirement.columns.size  # one after the other, as compiled code adds them
         return match
 
 
@@ -167,7 +168,7 @@ def build_pairs(
             complexity=floats([t.complexity_score for t in tasks]),
             estimated_hours=floats([t.estimated_hours for t in tasks]),
             time_pressure=_time_pressure(tasks, now),
-            dependencies=floats([sum(d not in done for d in t.dependencies) for t in tasks]),
+            dependencies=floats([len(set(t.dependencies) - done) for t in tasks]),
             age_hours=floats([hours_between(t.created_at, now) if t.created_at else None for t in tasks]),
             department=_lookup((t.department for t in tasks), departments),
             category=_lookup((t.category for t in tasks), categories),
@@ -205,10 +206,7 @@ def _initial_loads(employees: Sequence[Employee]) -> Loads:
 
 def _avg_completion(employees: Sequence[Employee]) -> Floats:
     histories = [e.history or EmployeeHistory() for e in employees]
-    with np.errstate(invalid="ignore"):
-        return formulas.mean_hours(
-            floats([h.completed_hours for h in histories]), floats([h.completed for h in histories])
-        )
+    return formulas.mean_hours(floats([h.completed_hours for h in histories]), floats([h.completed for h in histories]))
 
 
 def _time_pressure(tasks: Sequence[Task], now: datetime) -> Floats:

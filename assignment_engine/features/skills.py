@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from assignment_engine.domain.errors import ConfigurationError
 from assignment_engine.domain.types import canonical_skill
-from assignment_engine.features.arrays import Floats, floats
-
-if TYPE_CHECKING:
-    from sklearn.feature_extraction.text import HashingVectorizer
+from assignment_engine.features.arrays import Floats, Ints, floats
 
 SIMILAR = 0.8
 SHORTEST_SIMILAR_TOKEN = 4
 _NGRAMS = (2, 3)
-_HASH_BUCKETS = 2**18
 
 
 class SkillMatcher:
@@ -30,8 +28,15 @@ class SkillMatcher:
     def __init__(self, aliases: Mapping[str, Iterable[str]] | None = None) -> None:
         self._canonical: dict[str, str] = {}
         for name, others in (shipped_aliases() if aliases is None else aliases).items():
-            for other in (name, *others):
-                self._canonical[canonical_skill(other)] = canonical_skill(name)
+            for other in others:
+                self._unite(self.canonical(name), self.canonical(other))
+
+    def _unite(self, name: str, other: str) -> None:
+        """Everything that means `other` means `name` from now on, so that groups that share a word become one."""
+        for known, target in self._canonical.items():
+            if target == other:
+                self._canonical[known] = name
+        self._canonical[other] = name
 
     def canonical(self, name: str) -> str:
         """The one name of a skill: its alias resolved, in lower case."""
@@ -55,22 +60,36 @@ class SkillMatcher:
                 same[i, column[name]] = 1.0
         rows = [i for i, name in enumerate(required) if _comparable(name)]
         columns = [j for j, name in enumerate(held) if _comparable(name)]
-        if rows and columns and set(required) - set(held):
-            cosine = self._cosine([required[i] for i in rows], [held[j] for j in columns])
+        if rows and columns:
+            cosine = _cosine([required[i] for i in rows], [held[j] for j in columns])
             near = np.where(cosine >= SIMILAR, np.minimum(cosine, 1.0), 0.0)
             same[np.ix_(rows, columns)] = np.maximum(same[np.ix_(rows, columns)], near)
         return same
 
-    def _cosine(self, left: Sequence[str], right: Sequence[str]) -> Floats:
-        return floats((self._vectorizer.transform(left) @ self._vectorizer.transform(right).T).toarray())
 
-    @cached_property
-    def _vectorizer(self) -> HashingVectorizer:
-        from sklearn.feature_extraction.text import HashingVectorizer  # noqa: PLC0415  (takes seconds to import)
+def _cosine(left: Sequence[str], right: Sequence[str]) -> Floats:
+    """Cosine similarity of the n-gram counts, shape (left, right)."""
+    columns: dict[str, int] = {}
+    entries = [_ngram_entries(names, columns) for names in (left, right)]
+    a, b = (
+        csr_array((weights, positions), shape=(len(names), len(columns)))
+        for names, (weights, positions) in zip((left, right), entries, strict=True)
+    )
+    return floats((a @ b.T).toarray())
 
-        return HashingVectorizer(
-            analyzer="char", ngram_range=_NGRAMS, n_features=_HASH_BUCKETS, alternate_sign=False, lowercase=False
-        )
+
+def _ngram_entries(names: Sequence[str], columns: dict[str, int]) -> tuple[Floats, tuple[Ints, Ints]]:
+    """Counts of the n-grams of each name, scaled to length 1, with their rows and columns; new ones join `columns`."""
+    weights: list[float] = []
+    rows: list[int] = []
+    positions: list[int] = []
+    for row, name in enumerate(names):
+        counts = Counter(name[i : i + n] for n in _NGRAMS for i in range(len(name) - n + 1))
+        length = math.hypot(*counts.values())
+        weights.extend(count / length for count in counts.values())
+        rows.extend([row] * len(counts))
+        positions.extend(columns.setdefault(ngram, len(columns)) for ngram in counts)
+    return floats(weights), (np.array(rows, dtype=np.int64), np.array(positions, dtype=np.int64))
 
 
 def _comparable(name: str) -> bool:
