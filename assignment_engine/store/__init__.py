@@ -1,0 +1,1 @@
+"""Tables, transactions and queries: the only part that speaks SQL."""

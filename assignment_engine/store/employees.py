@@ -1,0 +1,204 @@
+"""People: their own fields, and what they carry."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, or_, select
+from sqlalchemy.engine import Connection
+
+from assignment_engine.domain.errors import ActiveWorkError, NotFoundError, StaleVersionError
+from assignment_engine.domain.records import Employee, EmployeeHistory, StoredEmployee
+from assignment_engine.domain.stored import Page
+from assignment_engine.store.dialects import database_now
+from assignment_engine.store.history import histories_of
+from assignment_engine.store.paging import fetch_page
+from assignment_engine.store.rows import (
+    Values,
+    add_rows,
+    hours_of,
+    living_ids,
+    refuse_unchangeable,
+    rows_in,
+    seconds_of,
+    update_rows,
+)
+from assignment_engine.store.tables import employees
+
+_KIND = "employee"
+_PLAIN = (
+    "name",
+    "experience_years",
+    "availability_status",
+    "performance_rating",
+    "department",
+    "max_units",
+    "shift_end",
+)
+_FIELDS = (*_PLAIN, "skills", "queues", "current_workload", "max_workload")
+_WORKLOAD = employees.c.external_seconds + employees.c.assigned_seconds
+_SORTS = {
+    **{name: employees.c[name] for name in ("employee_id", *_PLAIN, "active_tasks", "created_at", "updated_at")},
+    "current_workload": _WORKLOAD,
+    "max_workload": employees.c.max_seconds,
+}
+_LIVING = select(employees).where(employees.c.deleted_at.is_(None))
+
+
+class Employees:
+    """People. Their `current_workload` is what they brought along plus their active assignments.
+
+    A deleted id may be used again. Histories given inline are not kept: they are counted from finished work.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, people: Sequence[Employee], now: datetime) -> None:
+        """Add `people`, or raise AlreadyExistsError naming the first who is there."""
+        add_rows(self._connection, employees, _KIND, [_new_row(person, now) for person in people])
+
+    def put(self, people: Sequence[Employee], now: datetime) -> tuple[int, int]:
+        """Add those who are new, change the given fields of the others; how many of each."""
+        assigned = self._assigned_seconds([person.employee_id for person in people])
+        known = [person for person in people if person.employee_id in assigned]
+        self.add([person for person in people if person.employee_id not in assigned], now)
+        changes = [(p.employee_id, _values(p, p.model_fields_set, assigned[p.employee_id])) for p in known]
+        self._update([(employee_id, values) for employee_id, values in changes if values], now)
+        return len(people) - len(known), len(known)
+
+    def get(self, employee_id: str) -> StoredEmployee:
+        """The person, or NotFoundError when there is none, or no longer."""
+        found = self.get_many([employee_id])
+        if not found:
+            raise NotFoundError(_KIND, employee_id)
+        return found[0]
+
+    def get_many(self, ids: Collection[str] | None = None, *, with_history: bool = True) -> tuple[StoredEmployee, ...]:
+        """Those of `ids` that exist (None: everybody), by id; without history, it only holds the active tasks."""
+        if ids is None:
+            rows: Sequence[Row[Any]] = self._connection.execute(_LIVING.order_by(employees.c.employee_id)).all()
+        else:
+            rows = rows_in(self._connection, _LIVING, employees.c.employee_id, ids)
+        if not with_history:
+            return tuple(_record(row, EmployeeHistory()) for row in rows)
+        return self._with_history(rows, None if ids is None else [row.employee_id for row in rows])
+
+    def change(
+        self, employee_id: str, changes: Mapping[str, object], now: datetime, expected_version: int | None = None
+    ) -> StoredEmployee:
+        """Change the given fields.
+
+        Raises
+        ------
+        StaleVersionError
+            If the record no longer has the expected version.
+        """
+        refuse_unchangeable(changes, _FIELDS, StoredEmployee.model_fields)
+        assigned = self._assigned_seconds([employee_id])
+        current = self.get(employee_id)
+        if expected_version not in (None, current.version):
+            raise StaleVersionError
+        if not changes:
+            return current
+        fields: dict[str, Any] = {name: getattr(current, name) for name in _FIELDS}
+        changed = Employee(employee_id=employee_id, **{**fields, **changes})
+        self._update([(employee_id, _values(changed, changes, assigned[employee_id]))], now)
+        return self.get(employee_id)
+
+    def remove(self, employee_id: str) -> None:
+        """Delete the person; assignments, audit and history stay.
+
+        Raises
+        ------
+        ActiveWorkError
+            While they have active assignments.
+        """
+        self.lock([employee_id])
+        history = self.get(employee_id).history
+        if history and history.active_tasks:
+            raise ActiveWorkError(_KIND, employee_id)
+        now = database_now(self._connection)
+        self._update([(employee_id, {"deleted_at": now})], now)
+
+    def list(
+        self,
+        *,
+        page: int = 1,
+        limit: int = 50,
+        sort: str = "employee_id",
+        after: str | None = None,
+        q: str | None = None,
+        department: str | None = None,
+        availability: str | None = None,
+    ) -> Page[StoredEmployee]:
+        """One page of people; `q` looks into ids and names."""
+        query = _LIVING
+        if q:
+            query = query.where(or_(*(employees.c[n].icontains(q, autoescape=True) for n in ("employee_id", "name"))))
+        for column, value in ((employees.c.department, department), (employees.c.availability_status, availability)):
+            if value is not None:
+                query = query.where(column == value)
+        return fetch_page(
+            self._connection,
+            query,
+            employees.c.employee_id,
+            _SORTS,
+            self._with_history,
+            sort=sort,
+            page=page,
+            limit=limit,
+            after=after,
+        )
+
+    def lock(self, ids: Collection[str]) -> set[str]:
+        """Lock these people by id until the transaction ends; returns those that exist."""
+        return living_ids(self._connection, employees, ids, lock=True)
+
+    def existing(self, ids: Collection[str]) -> set[str]:
+        return living_ids(self._connection, employees, ids)
+
+    def _assigned_seconds(self, ids: Collection[str]) -> dict[str, int]:
+        """What the people carry of our own assignments; locks them."""
+        query = select(employees.c.employee_id, employees.c.assigned_seconds).where(employees.c.deleted_at.is_(None))
+        rows = rows_in(self._connection, query, employees.c.employee_id, ids, lock=True)
+        return {row.employee_id: row.assigned_seconds for row in rows}
+
+    def _update(self, rows: Sequence[tuple[str, Values]], now: datetime) -> None:
+        stamped = [(employee_id, {**values, "updated_at": now}) for employee_id, values in rows]
+        update_rows(self._connection, employees, stamped, {"version": employees.c.version + 1})
+
+    def _with_history(self, rows: Sequence[Row[Any]], ids: Collection[str] | None = None) -> tuple[StoredEmployee, ...]:
+        histories = histories_of(self._connection, ids)
+        return tuple(_record(row, histories.get(row.employee_id, EmployeeHistory())) for row in rows)
+
+
+def _new_row(person: Employee, now: datetime) -> Values:
+    values = _values(person, _FIELDS, 0)
+    return {"employee_id": person.employee_id, **values, "created_at": now, "updated_at": now}
+
+
+def _values(person: Employee, fields: Collection[str], assigned_seconds: int) -> Values:
+    """Columns and values of those `fields`."""
+    values: Values = {name: getattr(person, name) for name in (*_PLAIN, "skills") if name in fields}
+    if "queues" in fields:
+        values["queues"] = list(person.queues)
+    if "max_workload" in fields:
+        values["max_seconds"] = seconds_of(person.max_workload, "max_workload")
+    if "current_workload" in fields:
+        workload = seconds_of(person.current_workload, "current_workload")
+        values["external_seconds"] = max(0, workload - assigned_seconds)
+    return values
+
+
+def _record(row: Row[Any], history: EmployeeHistory) -> StoredEmployee:
+    same = {name: getattr(row, name) for name in (*_PLAIN, "skills", "queues", "version", "created_at", "updated_at")}
+    return StoredEmployee(
+        employee_id=row.employee_id,
+        current_workload=hours_of(row.external_seconds + row.assigned_seconds),
+        max_workload=hours_of(row.max_seconds),
+        history=history.model_copy(update={"active_tasks": row.active_tasks}),
+        **same,
+    )

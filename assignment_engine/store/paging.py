@@ -1,0 +1,121 @@
+"""Pages of a list: sorted by one key and the id, by page number or onwards from a cursor."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy.engine import Connection
+
+from assignment_engine.domain.errors import InvalidInputError
+from assignment_engine.domain.stored import Page
+
+T = TypeVar("T")
+
+TOTAL_CAP = 10_000
+_SORT_VALUE = "sort_value"
+_SORT_ID = "sort_id"
+
+
+@dataclass(frozen=True)
+class _Order:
+    """One sort key (`-` in front: falling), ties by id; missing values come last either way."""
+
+    text: str
+    column: ColumnElement[Any]
+    key: ColumnElement[str]
+
+    @property
+    def falling(self) -> bool:
+        return self.text.startswith("-")
+
+    def apply(self, query: Select[Any]) -> Select[Any]:
+        direction = self.column.desc() if self.falling else self.column.asc()
+        return query.order_by(self.column.is_(None), direction, self.key)
+
+    def behind(self, value: object, row_id: str) -> ColumnElement[bool]:
+        """The rows that come after the one with this value and id."""
+        if value is None:
+            return and_(self.column.is_(None), self.key > row_id)
+        further = self.column < value if self.falling else self.column > value
+        return or_(further, and_(self.column == value, self.key > row_id), self.column.is_(None))
+
+
+def fetch_page(
+    connection: Connection,
+    query: Select[Any],
+    key: ColumnElement[str],
+    sorts: Mapping[str, ColumnElement[Any]],
+    read: Callable[[Sequence[Row[Any]]], Sequence[T]],
+    *,
+    sort: str,
+    page: int,
+    limit: int,
+    after: str | None,
+) -> Page[T]:
+    """One page of `query`, sorted by one of `sorts`, made records by `read`; `after` (a cursor) wins over `page`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the sort key is unknown or the cursor is not one of this list and sort.
+    """
+    name = sort.removeprefix("-")
+    if name not in sorts:
+        raise InvalidInputError.at("/sort", f"unknown sort key {name!r}; expected one of {', '.join(sorted(sorts))}")
+    order = _Order(sort, sorts[name], key)
+    ordered = order.apply(query.add_columns(order.column.label(_SORT_VALUE), key.label(_SORT_ID)))
+    if after is None:
+        ordered = ordered.offset((page - 1) * limit)
+    else:
+        ordered = ordered.where(order.behind(*_read_cursor(after, order)))
+    rows = connection.execute(ordered.limit(limit + 1)).all()
+    total = connection.execute(
+        select(func.count()).select_from(query.order_by(None).limit(TOTAL_CAP + 1).subquery())
+    ).scalar_one()
+    return Page(
+        items=tuple(read(rows[:limit])),
+        total=min(total, TOTAL_CAP),
+        total_is_capped=total > TOTAL_CAP,
+        page=page,
+        limit=limit,
+        next_after=_cursor(sort, rows[limit - 1]) if len(rows) > limit else None,
+    )
+
+
+def _cursor(sort: str, row: Row[Any]) -> str:
+    value, row_id = row._mapping[_SORT_VALUE], row._mapping[_SORT_ID]  # noqa: SLF001  (SQLAlchemy's public name)
+    text = json.dumps([sort, value.isoformat() if isinstance(value, date) else value, row_id])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_cursor(after: str, order: _Order) -> tuple[object, str]:
+    try:
+        sort, value, row_id = json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
+        value = _read_value(value, order.column.type.python_type)
+    except (binascii.Error, ValueError, TypeError) as exc:
+        raise InvalidInputError.at("/after", "expected the next_after of a page with the same sort") from exc
+    if sort != order.text or not isinstance(row_id, str):
+        raise InvalidInputError.at("/after", f"this cursor belongs to a list sorted by {sort!r}")
+    return value, row_id
+
+
+def _read_value(value: Any, kind: type) -> object:
+    if value is None:
+        return None
+    if issubclass(kind, datetime):
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError("expected a time with a zone")
+        return moment
+    if issubclass(kind, date):
+        return date.fromisoformat(value)
+    if isinstance(value, bool) or not isinstance(value, (kind, int) if kind is float else kind):
+        raise TypeError("expected a value of the sort key's type")
+    return value

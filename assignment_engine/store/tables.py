@@ -1,0 +1,241 @@
+"""The tables, with the names of the scheduler document. Hours are stored as whole seconds, moments in UTC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    Date,
+    Double,
+    ForeignKey,
+    Index,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+)
+
+from assignment_engine.store.dialects import UtcDateTime, id_type, json_type, long_bytes, long_text, sequence_type
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _table(name: str, *parts: Any) -> Table:
+    # The binary collation keeps `abc` and `ABC` apart on MariaDB.
+    return Table(
+        name,
+        metadata,
+        *parts,
+        mysql_engine="InnoDB",
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+    )
+
+
+def _text(name: str, length: int = 255) -> Column[str]:
+    return Column(name, String(length))
+
+
+def _count(name: str, default: int = 0) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=str(default))
+
+
+def _moment(name: str, *, required: bool = False) -> Column[Any]:
+    return Column(name, UtcDateTime(), nullable=not required)
+
+
+employees = _table(
+    "employees",
+    Column("employee_id", id_type(), primary_key=True),
+    _text("name"),
+    Column("skills", json_type()),
+    Column("experience_years", Double),
+    _count("external_seconds"),
+    _count("assigned_seconds"),
+    _count("max_seconds"),
+    _count("active_tasks"),
+    _count("active_units"),
+    Column("current_workload", Double, Computed("(external_seconds + assigned_seconds) / 3600e0", persisted=True)),
+    Column("max_workload", Double, Computed("max_seconds / 3600e0", persisted=True)),
+    Column("availability_status", String(16), nullable=False),
+    Column("performance_rating", Double),
+    _text("department"),
+    Column("queues", json_type(), nullable=False),
+    _count("max_units", 1),
+    _moment("shift_end"),
+    _count("version", 1),
+    _moment("created_at", required=True),
+    _moment("updated_at", required=True),
+    _moment("deleted_at"),
+)
+
+tasks = _table(
+    "tasks",
+    Column("task_id", id_type(), primary_key=True),
+    _text("title"),
+    Column("description", long_text()),
+    Column("required_skills", json_type()),
+    Column("minimum_levels", json_type(), nullable=False),
+    Column("priority", String(16), nullable=False),
+    Column("priority_level", SmallInteger, nullable=False),
+    Column("estimated_seconds", BigInteger),
+    Column("estimated_hours", Double, Computed("estimated_seconds / 3600e0", persisted=True)),
+    _moment("deadline"),
+    Column("complexity_score", Double),
+    Column("status", String(16), nullable=False),
+    _text("category"),
+    _text("department"),
+    Column("dependencies", json_type(), nullable=False),
+    Column("queue", String(64), nullable=False),
+    _count("units", 1),
+    _text("ticket_number", 64),
+    Column("scheduled_date", Date),
+    Column("preferred_employee", id_type()),
+    Column("context", json_type(), nullable=False),
+    Column("processing_status", String(16), nullable=False),
+    _text("processing_instance_id"),
+    _moment("processed_at"),
+    _count("version", 1),
+    _moment("created_at", required=True),
+    _moment("updated_at", required=True),
+    _moment("deleted_at"),
+    Index(None, "status", "queue", "priority_level"),
+)
+
+task_assignments = _table(
+    "task_assignments",
+    Column("assignment_id", id_type(), primary_key=True),
+    Column("task_id", id_type(), ForeignKey(tasks.c.task_id), nullable=False),
+    Column("employee_id", id_type(), ForeignKey(employees.c.employee_id), nullable=False),
+    # The task while this assignment is active, otherwise NULL: the database itself refuses a second one.
+    Column("active_task_id", id_type(), unique=True),
+    Column("assignment_method", String(32), nullable=False),
+    Column("assignment_score", Double),
+    Column("confidence", Double),
+    _text("scorer"),
+    Column("assigned_by", String(255), nullable=False),
+    Column("status", String(16), nullable=False),
+    _moment("assigned_at", required=True),
+    _moment("accepted_at"),
+    _moment("rejected_at"),
+    Column("rejection_reason", long_text()),
+    _moment("completed_at"),
+    _moment("eta_p50"),
+    _moment("eta_p90"),
+    _count("seconds"),
+    _count("units", 1),
+    Column("allow_overload", Boolean, nullable=False),
+    # The person's load with this assignment, and their capacity, at the moment it was made.
+    _count("load_seconds"),
+    _count("capacity_seconds"),
+    Column("session_id", id_type()),
+    Column("preview_id", id_type()),
+    _moment("created_at", required=True),
+    _moment("updated_at", required=True),
+    Index(None, "employee_id", "status", "assigned_at"),
+    Index(None, "task_id"),
+)
+
+ml_training_data = _table(
+    "ml_training_data",
+    Column("log_id", id_type(), primary_key=True),
+    Column("decision_id", id_type(), nullable=False),
+    Column("assignment_id", id_type(), ForeignKey(task_assignments.c.assignment_id), nullable=False, index=True),
+    Column("task_id", id_type(), ForeignKey(tasks.c.task_id), nullable=False, index=True),
+    Column("employee_id", id_type(), ForeignKey(employees.c.employee_id), nullable=False, index=True),
+    Column("features", json_type(), nullable=False),
+    Column("assignment_score", Double, nullable=False),
+    Column("confidence", Double, nullable=False),
+    Column("method", String(32), nullable=False),
+    Column("scorer", String(255), nullable=False),
+    _moment("logged_at", required=True),
+    Column("candidates", json_type()),
+    Column("rank", BigInteger),
+    Column("propensity", Double),
+    Column("outcome", SmallInteger),
+    Column("acceptance", SmallInteger),
+    Index(None, "logged_at"),
+)
+
+previews = _table(
+    "previews",
+    Column("preview_id", id_type(), primary_key=True),
+    _moment("created_at", required=True),
+    Column("expires_at", UtcDateTime(), nullable=False, index=True),
+    Column("created_by", String(255), nullable=False),
+    _moment("finalized_at"),
+    Column("content", long_bytes(), nullable=False),
+    Column("result", long_bytes()),
+)
+
+audit_log = _table(
+    "audit_log",
+    Column("audit_id", sequence_type(), primary_key=True, autoincrement=True),
+    _moment("at", required=True),
+    Column("actor", String(255), nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("assignment_id", id_type(), index=True),
+    Column("task_id", id_type(), index=True),
+    Column("employee_id", id_type(), index=True),
+    _text("from_status", 16),
+    _text("to_status", 16),
+    Column("reason", long_text()),
+    Column("detail", json_type()),
+)
+
+outbox = _table(
+    "outbox",
+    Column("id", sequence_type(), primary_key=True, autoincrement=True),
+    Column("event_id", id_type(), nullable=False, unique=True),
+    Column("event_type", String(64), nullable=False),
+    Column("data", json_type(), nullable=False),
+    _moment("created_at", required=True),
+    # Ids of a sequence are not in the order of commits; a relay numbers committed rows without gaps.
+    Column("position", BigInteger, unique=True),
+)
+
+past_assignments = _table(
+    "past_assignments",
+    Column("task_id", id_type(), primary_key=True),
+    Column("employee_id", id_type(), primary_key=True, index=True),
+    Column("assigned_at", UtcDateTime(), primary_key=True),
+    _text("category"),
+    _text("department"),
+    _moment("started_at"),
+    _moment("completed_at"),
+    # The hours given, or else the time from start (or assignment) to completion.
+    Column("worked_seconds", BigInteger),
+    _text("outcome", 8),
+)
+
+employee_history = _table(
+    "employee_history",
+    Column("employee_id", id_type(), primary_key=True),
+    Column("category", String(255), primary_key=True),
+    Column("department", String(255), primary_key=True),
+    _count("completed"),
+    _count("completed_seconds"),
+    _count("good"),
+    _count("judged"),
+)
+
+responses = _table(
+    "responses",
+    Column("subject", String(255), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("request_hash", String(128), nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("body", long_bytes(), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False, index=True),
+)

@@ -1,0 +1,236 @@
+"""Tasks, and who has them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, or_, select
+from sqlalchemy.engine import Connection
+
+from assignment_engine.domain.errors import ActiveWorkError, InvalidInputError, NotFoundError, StaleVersionError
+from assignment_engine.domain.records import StoredTask, Task
+from assignment_engine.domain.stored import Page
+from assignment_engine.domain.types import ProcessingStatus, TaskStatus
+from assignment_engine.store.dialects import database_now
+from assignment_engine.store.paging import fetch_page
+from assignment_engine.store.rows import (
+    Values,
+    add_rows,
+    hours_of,
+    living_ids,
+    refuse_unchangeable,
+    rows_in,
+    seconds_of,
+    update_rows,
+)
+from assignment_engine.store.tables import task_assignments, tasks
+
+_KIND = "task"
+_PLAIN = (
+    *("title", "description", "required_skills", "minimum_levels", "priority", "deadline", "complexity_score"),
+    *("status", "category", "department", "queue", "units", "ticket_number", "scheduled_date", "preferred_employee"),
+    "context",
+)
+_FIELDS = (*_PLAIN, "estimated_hours", "dependencies")
+_PROCESSING = ("processing_status", "processing_instance_id", "processed_at")
+_SORTS = {
+    **{name: tasks.c[name] for name in ("task_id", "title", "deadline", "complexity_score", "status", "category")},
+    **{name: tasks.c[name] for name in ("department", "queue", "ticket_number", "scheduled_date", "units")},
+    **{name: tasks.c[name] for name in ("processing_status", "created_at", "updated_at")},
+    "priority": tasks.c.priority_level,
+    "estimated_hours": tasks.c.estimated_seconds,
+}
+_SEARCHED = ("task_id", "title", "description", "ticket_number")
+_HAS_SOMEBODY = frozenset({TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS})
+_LIVING = (
+    select(tasks, task_assignments.c.employee_id.label("assigned_to_id"))
+    .outerjoin_from(tasks, task_assignments, task_assignments.c.active_task_id == tasks.c.task_id)
+    .where(tasks.c.deleted_at.is_(None))
+)
+
+
+class Tasks:
+    """Tasks. A deleted id may be used again; `status` follows the assignments."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, new: Sequence[Task], now: datetime) -> None:
+        """Add tasks, or raise AlreadyExistsError naming the first that is there.
+
+        Raises
+        ------
+        InvalidInputError
+            If one claims to be assigned: only an assignment makes it so.
+        """
+        for row, task in enumerate(new):
+            if task.status in _HAS_SOMEBODY:
+                raise InvalidInputError.at(f"/tasks/{row}/status", "a new task is not assigned to anybody yet")
+        add_rows(self._connection, tasks, _KIND, [_new_row(task, now) for task in new])
+
+    def put(self, given: Sequence[Task], now: datetime) -> tuple[int, int]:
+        """Add those that are new, change the given fields of the others except `status`; how many of each."""
+        known = self.lock([task.task_id for task in given])
+        self.add([task for task in given if task.task_id not in known], now)
+        changes = [
+            (task.task_id, _values(task, task.model_fields_set - {"status"})) for task in given if task.task_id in known
+        ]
+        self._update([(task_id, values) for task_id, values in changes if values], now)
+        return len(given) - len(changes), len(changes)
+
+    def get(self, task_id: str) -> StoredTask:
+        """The task, or NotFoundError when there is none, or no longer."""
+        found = self.get_many([task_id])
+        if not found:
+            raise NotFoundError(_KIND, task_id)
+        return found[0]
+
+    def get_many(self, ids: Collection[str]) -> tuple[StoredTask, ...]:
+        """Those of `ids` that exist, by id."""
+        return _records(rows_in(self._connection, _LIVING, tasks.c.task_id, ids))
+
+    def pending(self, limit: int | None = None) -> tuple[StoredTask, ...]:
+        """Tasks that wait for somebody: by priority, deadline, age and id."""
+        query = _LIVING.where(tasks.c.status == TaskStatus.PENDING).order_by(
+            tasks.c.priority_level.desc(),
+            tasks.c.deadline.is_(None),
+            tasks.c.deadline,
+            tasks.c.created_at,
+            tasks.c.task_id,
+        )
+        return _records(self._connection.execute(query.limit(limit)).all())
+
+    def completed(self, ids: Collection[str]) -> frozenset[str]:
+        """Which of `ids` are done; a task that was deleted since stays done."""
+        query = select(tasks.c.task_id).where(tasks.c.status == TaskStatus.COMPLETED)
+        return frozenset(row.task_id for row in rows_in(self._connection, query, tasks.c.task_id, ids))
+
+    def change(
+        self, task_id: str, changes: Mapping[str, object], now: datetime, expected_version: int | None = None
+    ) -> StoredTask:
+        """Change the given fields, those of the processing among them.
+
+        Raises
+        ------
+        StaleVersionError
+            If the record no longer has the expected version.
+        ActiveWorkError
+            If `status` is to change while an assignment is active.
+        """
+        refuse_unchangeable(changes, (*_FIELDS, *_PROCESSING), StoredTask.model_fields)
+        self.lock([task_id])
+        current = self.get(task_id)
+        if expected_version not in (None, current.version):
+            raise StaleVersionError
+        if not changes:
+            return current
+        changed = StoredTask(**{**{name: getattr(current, name) for name in StoredTask.model_fields}, **changes})
+        self._refuse_false_status(current, changed)
+        self._update([(task_id, _values(changed, changes))], now)
+        return self.get(task_id)
+
+    def remove(self, task_id: str) -> None:
+        """Delete the task; its assignments and audit stay.
+
+        Raises
+        ------
+        ActiveWorkError
+            While an assignment is active.
+        """
+        self.lock([task_id])
+        if self.get(task_id).assigned_to_id is not None:
+            raise ActiveWorkError(_KIND, task_id)
+        now = database_now(self._connection)
+        self._update([(task_id, {"deleted_at": now})], now)
+
+    def list(
+        self,
+        *,
+        page: int = 1,
+        limit: int = 50,
+        sort: str = "task_id",
+        after: str | None = None,
+        status: str | None = None,
+        priority: str | None = None,
+        queue: str | None = None,
+        category: str | None = None,
+        q: str | None = None,
+    ) -> Page[StoredTask]:
+        """One page of tasks; `q` looks into ids, titles, descriptions and ticket numbers."""
+        filters = {"status": status, "priority": priority, "queue": queue, "category": category}
+        query = _LIVING.where(*(tasks.c[name] == value for name, value in filters.items() if value is not None))
+        if q:
+            query = query.where(or_(*(tasks.c[name].icontains(q, autoescape=True) for name in _SEARCHED)))
+        return fetch_page(
+            self._connection,
+            query,
+            tasks.c.task_id,
+            _SORTS,
+            _records,
+            sort=sort,
+            page=page,
+            limit=limit,
+            after=after,
+        )
+
+    def lock(self, ids: Collection[str]) -> set[str]:
+        """Lock these tasks by id until the transaction ends; returns those that exist."""
+        return living_ids(self._connection, tasks, ids, lock=True)
+
+    def existing(self, ids: Collection[str]) -> set[str]:
+        return living_ids(self._connection, tasks, ids)
+
+    def _refuse_false_status(self, current: StoredTask, changed: StoredTask) -> None:
+        if changed.status is current.status:
+            return
+        if current.assigned_to_id is not None:
+            raise ActiveWorkError(_KIND, current.task_id)
+        if changed.status in _HAS_SOMEBODY:
+            raise InvalidInputError.at("/status", "only an assignment makes a task assigned")
+
+    def _update(self, rows: Sequence[tuple[str, Values]], now: datetime) -> None:
+        stamped = [(task_id, {**values, "updated_at": now}) for task_id, values in rows]
+        update_rows(self._connection, tasks, stamped, {"version": tasks.c.version + 1})
+
+
+def _new_row(task: Task, now: datetime) -> Values:
+    return {
+        "task_id": task.task_id,
+        **_values(task, _FIELDS),
+        "processing_status": ProcessingStatus.PENDING,
+        "processing_instance_id": None,
+        "processed_at": None,
+        "created_at": task.created_at or now,
+        "updated_at": now,
+    }
+
+
+def _values(task: Task, fields: Collection[str]) -> Values:
+    """Columns and values of those `fields`."""
+    values: Values = {name: getattr(task, name) for name in (*_PLAIN, *_PROCESSING) if name in fields}
+    if "priority" in fields:
+        values["priority_level"] = task.priority.level
+    if "dependencies" in fields:
+        values["dependencies"] = list(task.dependencies)
+    if "estimated_hours" in fields:
+        values["estimated_seconds"] = _estimated_seconds(task.estimated_hours)
+    return values
+
+
+def _estimated_seconds(hours: float | None) -> int | None:
+    """An estimate is never nothing: below half a second it counts one."""
+    return None if hours is None else max(1, seconds_of(hours, "estimated_hours"))
+
+
+def _records(rows: Sequence[Row[Any]]) -> tuple[StoredTask, ...]:
+    return tuple(_record(row) for row in rows)
+
+
+def _record(row: Row[Any]) -> StoredTask:
+    names = ("task_id", "assigned_to_id", *_PLAIN, "dependencies", *_PROCESSING, "version", "created_at", "updated_at")
+    fields = {name: getattr(row, name) for name in names}
+    return StoredTask(
+        estimated_hours=None if row.estimated_seconds is None else hours_of(row.estimated_seconds), **fields
+    )
