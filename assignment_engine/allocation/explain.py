@@ -97,8 +97,9 @@ class _Explainer:
 
     def _combined(self, task: int, obstacles: Sequence[_Obstacle], blocked: Bools) -> tuple[Relaxation, ...]:
         total = np.where(blocked, np.sum([obstacle.sizes for obstacle in obstacles], axis=0), np.inf)
-        employee = int(np.argmin(total))
-        if np.isinf(total[employee]) or not self._scorable(task, employee):
+        possible = (int(i) for i in np.argsort(total, kind="stable") if np.isfinite(total[i]))
+        employee = next((i for i in possible if self._scorable(task, i)), None)
+        if employee is None:
             return ()
         changes = [c for o in obstacles if o.mask[employee] for c in o.rule.changes(task, employee, self._loads)]
         person = self._problem.employees[employee].employee_id

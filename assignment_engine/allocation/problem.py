@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 
 from assignment_engine.domain.constraints import Constraints, Pair
 from assignment_engine.domain.errors import InvalidInputError
+from assignment_engine.domain.intake import refuse_duplicates
 from assignment_engine.domain.records import Employee, Priors, Task
-from assignment_engine.domain.types import DEFAULT_ESTIMATED_HOURS, SECONDS_PER_HOUR, TaskStatus, whole_seconds
+from assignment_engine.domain.types import (
+    DEFAULT_ESTIMATED_HOURS,
+    MAX_HOURS,
+    SECONDS_PER_HOUR,
+    TaskStatus,
+    whole_seconds,
+)
 from assignment_engine.features.arrays import Floats, Ints
 from assignment_engine.features.pairs import Pairs, build_pairs
 from assignment_engine.features.skills import SkillMatcher
@@ -31,12 +39,29 @@ class AllocationProblem:
     now: datetime
     scorer: Scorer
     matcher: SkillMatcher
-    pairs: Pairs = field(repr=False)
     seconds: Ints = field(repr=False)
     capacity: Ints = field(repr=False)
-    unfinished: tuple[tuple[str, ...], ...] = field(repr=False)
+    completed: frozenset[str] = field(repr=False)
+    priors: Priors | None = None
     rejections: frozenset[Pair] = frozenset()
     warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The arrays that features are computed from, made when first needed."""
+        return build_pairs(
+            self.tasks,
+            self.employees,
+            self.now,
+            matcher=self.matcher,
+            priors=self.priors,
+            completed=self.completed,
+        )
+
+    @cached_property
+    def unfinished(self) -> tuple[tuple[str, ...], ...]:
+        """For each task the dependencies that are not known to be completed."""
+        return tuple(tuple(d for d in task.dependencies if d not in self.completed) for task in self.tasks)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -78,10 +103,15 @@ def build_problem(
     Raises
     ------
     InvalidInputError
-        If dependencies form a cycle, `hours` does not fit, or a constraint names somebody unknown.
+        If an id comes twice, dependencies form a cycle, `now` has no zone, `hours` does not fit, or a constraint
+        names somebody unknown.
     """
     constraints = constraints or Constraints()
     matcher = matcher or SkillMatcher()
+    if now.tzinfo is None:
+        raise InvalidInputError.at("/now", "expected a time with a time zone")
+    refuse_duplicates(tasks, "/tasks")
+    refuse_duplicates(employees, "/employees")
     _refuse_unknown_pairs(constraints, tasks, employees)
     refuse_cycles(tasks)
     order = sorted(range(len(employees)), key=lambda i: employees[i].employee_id)
@@ -98,10 +128,10 @@ def build_problem(
         now=now,
         scorer=scorer,
         matcher=matcher,
-        pairs=build_pairs(waiting, people, now, matcher=matcher, priors=priors, completed=done),
         seconds=seconds,
         capacity=np.array([whole_seconds(e.max_workload) for e in people], dtype=np.int64),
-        unfinished=tuple(tuple(d for d in task.dependencies if d not in done) for task in waiting),
+        completed=done,
+        priors=priors,
         rejections=rejections,
         warnings=(*warnings, *_problem_warnings(len(tasks) - len(waiting), unestimated)),
     )
@@ -118,9 +148,9 @@ def _problem_warnings(left_out: int, unestimated: int) -> list[str]:
 
 def _needed_seconds(tasks: Sequence[Task], hours: Floats | None, people: int) -> tuple[Ints, int]:
     if hours is not None:
-        if hours.shape != (len(tasks), people) or not np.all(np.isfinite(hours)) or np.any(hours < 0):
+        if hours.shape != (len(tasks), people) or not np.all((hours >= 0) & (hours <= MAX_HOURS)):
             raise InvalidInputError.at(
-                "/hours", f"expected finite hours ≥ 0 of shape ({len(tasks)}, {people}), got {hours.shape}"
+                "/hours", f"expected hours from 0 to {MAX_HOURS:.0f}, shape ({len(tasks)}, {people}), got {hours.shape}"
             )
         return np.rint(hours * SECONDS_PER_HOUR).astype(np.int64), 0
     estimates = [task.estimated_hours for task in tasks]

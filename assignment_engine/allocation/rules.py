@@ -207,15 +207,17 @@ class PairRule:
 
     def changes(self, task: int, employee: int, loads: Loads) -> list[Change]:
         person = self._problem.employees[employee].employee_id
-        return [Change(kind=self.code, employee_id=person, from_=self._blocking(task))]
+        return [Change(kind=self.code, employee_id=person, from_=pair) for pair in self._blocking(task, employee)]
 
-    def _blocking(self, task: int) -> str:
+    def _blocking(self, task: int, employee: int) -> list[str]:
+        """The pairs in the way: that this one is forbidden, that another one is required, or both."""
+        blocking = ["forbidden"] if employee in self._forbidden.get(task, ()) else []
         if task in self._required:
-            return f"required: {self._problem.employees[self._required[task][0]].employee_id}"
-        return "forbidden"
+            blocking.append(f"required: {self._problem.employees[self._required[task][0]].employee_id}")
+        return blocking
 
     def detail(self, task: int, employee: int, loads: Loads) -> str:
-        return f"cannot be paired with this task ({self._blocking(task)})"
+        return f"cannot be paired with this task ({', '.join(self._blocking(task, employee))})"
 
 
 class RejectionRule:
@@ -283,7 +285,7 @@ class ShiftEndRule:
 
     def changes(self, task: int, employee: int, loads: Loads) -> list[Change]:
         person, left = self._problem.employees[employee].employee_id, float(self._left[employee])
-        to = left + float(self._missing(task)[employee])
+        to = self._problem.needed_by(task, employee) / SECONDS_PER_HOUR
         return [Change(kind=self.code, employee_id=person, from_=left, to=to)]
 
     def detail(self, task: int, employee: int, loads: Loads) -> str:

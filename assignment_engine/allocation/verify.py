@@ -49,9 +49,9 @@ class _Check:
         for task_id, count in times.items():
             if count > 1:
                 yield Violation("duplicate", task_id, None, f"is in the plan {count} times")
-        for task_id in self._tasks.keys() - times.keys():
+        for task_id in sorted(self._tasks.keys() - times.keys()):
             yield Violation("missing", task_id, None, "is neither assigned nor unassigned")
-        for task_id in times.keys() - self._tasks.keys():
+        for task_id in sorted(times.keys() - self._tasks.keys()):
             yield Violation("unknown", task_id, None, "is not a task of this problem")
 
     def pair(self, assignment: PlannedAssignment) -> Iterator[Violation]:
@@ -64,7 +64,7 @@ class _Check:
         (row, task), (column, employee) = self._tasks[assignment.task_id], self._employees[assignment.employee_id]
         if math.isnan(assignment.score) or not 0.0 <= assignment.score <= 1.0:
             yield self._violation("score", assignment, f"score {assignment.score} is not between 0 and 1")
-        if whole_seconds(assignment.hours) != self._needed(row, column):
+        if not math.isfinite(assignment.hours) or whole_seconds(assignment.hours) != self._needed(row, column):
             yield self._violation("hours", assignment, f"takes {self._needed(row, column) / SECONDS_PER_HOUR} h")
         for code, detail in [
             *self._person(task, employee),

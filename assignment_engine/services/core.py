@@ -1,0 +1,64 @@
+"""The one place where it is decided who may do what and how good that is; every use case asks it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from assignment_engine.allocation.problem import AllocationProblem, build_problem
+from assignment_engine.domain.constraints import Constraints
+from assignment_engine.domain.records import Employee, Task
+from assignment_engine.features.skills import SkillMatcher, read_aliases
+from assignment_engine.scoring.protocol import Scorer
+from assignment_engine.scoring.registry import load_scorer
+from assignment_engine.store.unit import UnitOfWork
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DecisionCore:
+    """The scorer in use and how skills are compared. `warning` says why the scorer is not the model, if so."""
+
+    scorer: Scorer
+    matcher: SkillMatcher
+    warning: str | None = None
+
+    @classmethod
+    def load(cls, model_dir: Path | None = None, aliases: Path | None = None, threads: int = 1) -> DecisionCore:
+        """The champion of `model_dir`, or the fallback with a logged warning."""
+        scorer, warning = load_scorer(model_dir, threads=threads)
+        if warning:
+            _log.warning("%s", warning)
+        return cls(scorer, SkillMatcher(read_aliases(aliases)) if aliases else SkillMatcher(), warning)
+
+    def problem(
+        self,
+        unit: UnitOfWork,
+        tasks: Sequence[Task],
+        employees: Sequence[Employee],
+        constraints: Constraints,
+        now: datetime,
+        warnings: Sequence[str] = (),
+    ) -> AllocationProblem:
+        """The planning problem of these records, with what the database knows about them."""
+        waits_for = sorted({dependency for task in tasks for dependency in task.dependencies})
+        return build_problem(
+            tasks,
+            employees,
+            now=now,
+            scorer=self.scorer,
+            constraints=constraints,
+            matcher=self.matcher,
+            priors=unit.history.priors(),
+            completed=unit.tasks.completed(waits_for) | unit.history.completed(waits_for),
+            rejections=unit.assignments.rejections([task.task_id for task in tasks]),
+            warnings=(*warnings, *([self.warning] if self.warning else [])),
+        )
+
+    def with_scorer(self, scorer: Scorer) -> DecisionCore:
+        """The same core with another scorer."""
+        return replace(self, scorer=scorer, warning=None)
