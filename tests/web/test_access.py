@@ -1,0 +1,152 @@
+"""Who may call what."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
+
+from assignment_engine.config import read_settings
+from assignment_engine.domain.errors import ConfigurationError
+from tests.web.conftest import SECRET, Api
+from webapp.app import create_app
+from webapp.auth import access_of, make_token
+
+READERS = {"planner", "admin"}
+EVERYBODY = {"technician", "planner", "admin"}
+MATRIX = {
+    ("POST", "/api/assignments/preview"): READERS,
+    ("GET", "/api/assignments/preview/{preview_id}"): READERS,
+    ("POST", "/api/assignments/finalize/{preview_id}"): READERS,
+    ("POST", "/api/trigger_pipeline"): READERS,
+    ("POST", "/api/employees"): {"admin"},
+    ("GET", "/api/employees"): READERS,
+    ("GET", "/api/employees/{employee_id}"): EVERYBODY,
+    ("PUT", "/api/employees/{employee_id}"): {"admin"},
+    ("DELETE", "/api/employees/{employee_id}"): {"admin"},
+    ("POST", "/tasks"): {"admin"},
+    ("GET", "/tasks"): READERS,
+    ("GET", "/tasks/{task_id}"): EVERYBODY,
+    ("PUT", "/tasks/{task_id}"): {"admin"},
+    ("DELETE", "/tasks/{task_id}"): {"admin"},
+    ("GET", "/tasks/{task_id}/candidates"): READERS,
+    ("POST", "/api/import/employees"): {"admin"},
+    ("POST", "/api/import/tasks"): {"admin"},
+    ("POST", "/api/import/history"): {"admin"},
+}
+
+
+def address(path: str) -> str:
+    return path.replace("{preview_id}", "none").replace("{employee_id}", "none").replace("{task_id}", "none")
+
+
+@pytest.mark.parametrize("call", MATRIX, ids=" ".join)
+@pytest.mark.parametrize("role", sorted(EVERYBODY))
+def test_roles(api: Api, call: tuple[str, str], role: str) -> None:
+    """A role that an endpoint is for gets past the door, another is refused, whatever is behind it."""
+    method, path = call
+    response = api.as_(role).call(method, address(path))
+    assert (response.status_code == 403) == (role not in MATRIX[call])
+    assert response.status_code != 401
+
+
+@pytest.mark.parametrize("call", MATRIX, ids=" ".join)
+def test_without_token(api: Api, call: tuple[str, str]) -> None:
+    method, path = call
+    response = api.nobody.call(method, address(path))
+    assert response.status_code == 401
+    assert response.content_type == "application/problem+json"
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_the_matrix_is_complete(api: Api) -> None:
+    """Every operation of the document is in the matrix or open, and asks for a token accordingly."""
+    document = api.nobody.get("/openapi.json").json
+    assert document
+    operations = {(m.upper(), p): o for p, item in document["paths"].items() for m, o in item.items()}
+    assert operations.keys() == {*MATRIX, ("GET", "/health")}
+    assert {call for call, operation in operations.items() if operation.get("security")} == MATRIX.keys()
+
+
+def test_every_rule_declares_its_roles(api: Api) -> None:
+    open_rules = set()
+    for rule in api.app.url_map.iter_rules():
+        access = access_of(api.app.view_functions[rule.endpoint])
+        assert access.is_open or access.roles, rule
+        if access.is_open:
+            open_rules.add(rule.rule)
+    assert open_rules == {"/health", "/openapi.json", "/docs", "/docs/<path:name>"}
+
+
+def test_an_undeclared_endpoint_is_closed(api: Api) -> None:
+    api.app.add_url_rule("/forgotten", view_func=lambda: "secret")
+    assert api.nobody.get("/forgotten").status_code == 401
+    assert api.get("/forgotten").status_code == 403
+
+
+def signed(claims: dict[str, object], secret: str = SECRET, algorithm: str = "HS256") -> str:
+    return jwt.encode({"alg": algorithm}, dict(claims), OctKey.import_key(secret), algorithms=[algorithm])
+
+
+NOW = int(time.time())
+GOOD = {"sub": "boss", "role": "admin", "exp": NOW + 600}
+
+
+def unsigned() -> str:
+    return "eyJhbGciOiJub25lIn0." + signed(GOOD).split(".")[1] + "."
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        signed({**GOOD, "exp": NOW - 1}),
+        signed({"sub": "boss", "role": "admin"}),
+        signed({**GOOD, "exp": "soon"}),
+        signed({**GOOD, "nbf": NOW + 600}),
+        signed({**GOOD, "role": "root"}),
+        signed({**GOOD, "role": ["admin"]}),
+        signed({**GOOD, "sub": 5}),
+        signed({**GOOD, "sub": "x" * 256}),
+        signed({"role": "technician", "exp": NOW + 600}),
+        signed(GOOD, secret="another secret that is long enough"),
+        signed(GOOD, algorithm="HS512"),
+        unsigned(),
+        signed(GOOD)[:-2],
+        "a.b.c",
+        "not-a-token",
+        "\xff",
+    ],
+)
+def test_bad_tokens(api: Api, token: str) -> None:
+    response = api.nobody.get("/tasks", headers={"Authorization": f"Bearer {token}"})
+    assert response.status_code == 401
+    assert token not in response.text
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_good_token(api: Api, scheme: str) -> None:
+    headers = {"Authorization": f"{scheme} {make_token(SECRET, 'planner', 'pia', 0.1)}"}
+    assert api.nobody.get("/tasks", headers=headers).status_code == 200
+
+
+def test_short_secrets_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="32"):
+        make_token("short", "admin", "boss", 1)
+
+
+def test_no_secret_no_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JWT_SECRET", raising=False)
+    with pytest.raises(ConfigurationError, match="JWT_SECRET"):
+        create_app(read_settings(database_url="sqlite:///never-opened.db"))
+
+
+def test_technicians_see_themselves_and_their_tasks(planned: Api) -> None:
+    """What is somebody else's is not there."""
+    planned.post("/api/trigger_pipeline", json={"task_ids": ["t0"], "employee_ids": ["ana"], "finalize": True})
+    ana, bo = planned.as_("technician", "ana"), planned.as_("technician", "bo")
+    assert [ana.get("/api/employees/ana").status_code, bo.get("/api/employees/ana").status_code] == [200, 404]
+    assert [ana.get("/tasks/t0").status_code, bo.get("/tasks/t0").status_code] == [200, 404]
+    assert ana.get("/tasks/t1").status_code == 404
+    assert bo.get("/tasks/t0").json == {**bo.get("/tasks/gone").json, "detail": "there is no task 't0'"}  # type: ignore[dict-item]

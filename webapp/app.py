@@ -1,0 +1,92 @@
+"""The application."""
+
+from __future__ import annotations
+
+from flask import current_app, g, request
+from flask_openapi.models.info import Info
+from flask_openapi.models.security_scheme import SecurityScheme
+from flask_openapi.openapi import OpenAPI
+from werkzeug.routing import BaseConverter
+
+from assignment_engine import __version__
+from assignment_engine.config import Settings
+from assignment_engine.domain.errors import ConfigurationError, FieldError, InvalidInputError
+from assignment_engine.domain.types import ID_PATTERN
+from assignment_engine.wiring import build_engine
+from webapp import employees, imports, planning, system, tasks
+from webapp.auth import Tokens, access_of, check_role
+from webapp.bodies import MAX_JSON_BYTES, JsonRequest
+from webapp.problems import Problem, refuse_invalid, register_problems
+from webapp.request_log import log_requests
+from webapp.state import State, attach, state
+
+DESCRIPTION = "Decides who should do what. Every error is problem+json; both /x and /x/ answer."
+
+
+class IdConverter(BaseConverter):
+    """Path segments that can be an id; anything else is not there."""
+
+    regex = ID_PATTERN.strip("^$")
+
+
+def create_app(settings: Settings | None = None) -> OpenAPI:
+    """The web application for these settings, by default those of the environment; opens no connection yet.
+
+    Raises
+    ------
+    ConfigurationError
+        If the settings cannot be used, or there is no secret to check tokens with.
+    """
+    engine = build_engine(settings)
+    secret = engine.settings.jwt_secret
+    if secret is None:
+        raise ConfigurationError("JWT_SECRET is required: a secret of at least 32 bytes, the same for every instance")
+    app = _bare_app()
+    attach(app, State(engine, Tokens(secret.get_secret_value())))
+    log_requests(app, engine.settings.log_level)
+    app.before_request(_check_access)
+    register_problems(app)
+    for part in (planning, employees, tasks, imports, system):
+        app.register_api(part.blueprint)
+    return app
+
+
+def _bare_app() -> OpenAPI:
+    """Flask with the rules of addresses, which only hold for what is registered later."""
+    app = OpenAPI(
+        __name__,
+        info=Info(title="assignment-engine", version=__version__, description=DESCRIPTION),
+        security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearerFormat="JWT")},
+        validation_error_status=500,  # it adds its own kind of response to operations that lack this one; none does
+        validation_error_model=Problem,
+        validation_error_callback=refuse_invalid,
+        doc_ui=False,
+        static_folder=None,
+    )
+    app.openapi_version = "3.1.0"
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.url_map.converters["id"] = IdConverter
+    app.request_class = JsonRequest
+    app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES
+    return app
+
+
+def _check_access() -> None:
+    """Nobody comes in where nobody was declared; addresses that do not exist and OPTIONS tell nothing."""
+    if request.endpoint is None or request.method == "OPTIONS":
+        return
+    view = current_app.view_functions[request.endpoint]
+    access = access_of(view)
+    if not access.is_open:
+        g.identity = state().tokens.identify(request.authorization)
+        check_role(g.identity, access)
+        if "query" not in view.__annotations__:
+            _refuse_query()
+
+
+def _refuse_query() -> None:
+    """A view that has parameters validates them itself; here are those that have none."""
+    unknown = [FieldError(f"/{name}", "unknown field") for name in request.args]
+    if unknown:
+        raise InvalidInputError(unknown)

@@ -1,0 +1,144 @@
+"""Who is asking: bearer tokens, and the roles an endpoint is for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from werkzeug.datastructures import Authorization, WWWAuthenticate
+from werkzeug.exceptions import Forbidden, Unauthorized
+
+from assignment_engine.config import SHORTEST_SECRET
+from assignment_engine.domain.errors import ConfigurationError
+
+ALGORITHM = "HS256"
+LONGEST_SUBJECT = 255
+_SECONDS_PER_HOUR = 3600
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Role(StrEnum):
+    TECHNICIAN = "technician"
+    PLANNER = "planner"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a token speaks for; a technician's subject is their employee id."""
+
+    subject: str
+    role: Role
+
+    def may_see_person(self, employee_id: str | None) -> bool:
+        """Technicians see what is their own, the others see everybody."""
+        return self.role is not Role.TECHNICIAN or self.subject == employee_id
+
+
+@dataclass(frozen=True)
+class Access:
+    """Whom an endpoint is for."""
+
+    roles: frozenset[Role] = frozenset()
+    is_open: bool = False
+
+
+def allow(*roles: Role) -> Callable[[View], View]:
+    """Declare the roles an endpoint is for."""
+    return _declare(Access(frozenset(roles)))
+
+
+def open_to_all(view: View) -> View:
+    """Declare an endpoint that needs no token."""
+    return _declare(Access(is_open=True))(view)
+
+
+def _declare(access: Access) -> Callable[[View], View]:
+    def declare(view: View) -> View:
+        vars(view)["access"] = access
+        return view
+
+    return declare
+
+
+def access_of(view: Callable[..., Any]) -> Access:
+    """What the endpoint declared; without a declaration nobody may use it."""
+    declared: Access = vars(view).get("access", Access())
+    return declared
+
+
+class Tokens:
+    """Reads bearer tokens. The algorithm is fixed, whatever a token's header says.
+
+    Raises
+    ------
+    ConfigurationError
+        If the secret is too short.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._key = _key(secret)
+        self._claims = jwt.JWTClaimsRegistry(exp={"essential": True})
+
+    def identify(self, authorization: Authorization | None) -> Identity:
+        """Who the header speaks for.
+
+        Raises
+        ------
+        werkzeug.exceptions.Unauthorized
+        """
+        if authorization is None or authorization.type != "bearer" or not authorization.token:
+            raise _unauthorized("a bearer token is required")
+        try:
+            claims = jwt.decode(authorization.token, self._key, algorithms=[ALGORITHM]).claims
+            self._claims.validate(claims)
+        except (JoseError, ValueError) as exc:
+            raise _unauthorized("the token is not valid or has expired") from exc
+        return _identity(claims)
+
+
+def _identity(claims: dict[str, Any]) -> Identity:
+    role, subject = claims.get("role"), claims.get("sub")
+    if role not in list(Role):
+        raise _unauthorized("the token has no role that is known here")
+    if subject is None and role != Role.TECHNICIAN:
+        subject = role
+    if not isinstance(subject, str) or not subject.isprintable() or not 0 < len(subject) <= LONGEST_SUBJECT:
+        raise _unauthorized("the token has no subject that can be used")
+    return Identity(subject, Role(role))
+
+
+def _unauthorized(detail: str) -> Unauthorized:
+    return Unauthorized(detail, www_authenticate=WWWAuthenticate("bearer"))
+
+
+def check_role(identity: Identity, access: Access) -> None:
+    """Refuse everybody the endpoint is not for."""
+    if identity.role not in access.roles:
+        raise Forbidden(f"this is not for the role {identity.role}")
+
+
+def make_token(secret: str, role: str, subject: str, hours: float) -> str:
+    """A token for `subject` that expires after `hours`.
+
+    Raises
+    ------
+    ConfigurationError
+        If the secret is too short.
+    """
+    now = int(time.time())
+    claims = {"sub": subject, "role": Role(role).value, "iat": now, "exp": now + round(hours * _SECONDS_PER_HOUR)}
+    return jwt.encode({"alg": ALGORITHM}, claims, _key(secret))
+
+
+def _key(secret: str) -> OctKey:
+    if len(secret.encode()) < SHORTEST_SECRET:
+        raise ConfigurationError(f"JWT_SECRET: at least {SHORTEST_SECRET} bytes are required")
+    return OctKey.import_key(secret)
