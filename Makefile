@@ -1,0 +1,59 @@
+# Everything happens in .venv, which the first target that needs it makes from a hash-locked requirements file.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+TESTING := $(VENV)/.testing
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+
+.PHONY: demo serve test check format bench lock docs clean
+
+demo: $(RUNTIME)  ## make an organisation, plan it with and without the model, finalize, show the result
+	$(BIN)/assignment-engine demo
+
+serve: $(RUNTIME)  ## serve the API on the demo's data (DATABASE_URL for another)
+	DATABASE_URL="$${DATABASE_URL:-sqlite:///demo.db}" $(BIN)/assignment-engine serve
+
+test: $(TESTING)  ## everything: lint, types, layers, all tests on every database that answers
+	$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+check: $(TESTING)  ## the quick part: lint, types, layers, unit tests
+	$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -q -n 2 tests/unit -m "not slow"
+
+.PHONY: lint
+lint: $(TESTING)
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config pyproject.toml
+
+format: $(TESTING)
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+
+docs: $(RUNTIME)  ## write the pages that are generated from the code
+	$(BIN)/python docs/generate.py
+
+lock:  ## renew the lock files; needs uv
+	uv pip compile pyproject.toml --extra build $(LOCK_OPTIONS) -o requirements.lock
+	uv pip compile pyproject.toml --extra build --extra test $(LOCK_OPTIONS) -o requirements-test.lock
+
+LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	touch $@
+
+$(TESTING): requirements-test.lock $(RUNTIME)
+	$(INSTALL) --require-hashes -r requirements-test.lock
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo.db demo.db-*

@@ -1,0 +1,24 @@
+"""The command line: plan files, serve the API, look after the database."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from assignment_engine import __version__
+from assignment_engine.cli.data import database_group, doctor, import_command
+from assignment_engine.cli.models import demo, train_default_command
+from assignment_engine.cli.planning import plan_command
+from assignment_engine.cli.web import serve, token
+
+
+@click.group()
+@click.version_option(__version__, prog_name="assignment-engine")
+def main() -> None:
+    """Decide who should do what. Settings are environment variables, see docs/operations.md."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+
+
+for command in (plan_command, serve, token, import_command, database_group, doctor, train_default_command, demo):
+    main.add_command(command)

@@ -1,0 +1,74 @@
+"""Bringing data in, and looking after the database."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from assignment_engine.cli.errors import FILE, errors_shown, refuse, show_bad_values
+
+
+@click.command("import")
+@click.argument("kind", type=click.Choice(["employees", "tasks", "history"]))
+@click.argument("file", type=FILE)
+@click.option("--mode", type=click.Choice(["all", "rows"]), default="all", show_default=True)
+@errors_shown
+def import_command(kind: str, file: Path, mode: str) -> None:
+    """Bring a CSV file into the database: every row or none, or with --mode rows the good ones.
+
+    Example: assignment-engine import employees people.csv
+    """
+    from assignment_engine.services.imports import ImportKind, ImportMode, ImportRefusedError, import_csv
+    from assignment_engine.wiring import build_engine
+
+    engine = build_engine()
+    engine.database.upgrade()
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream, engine.database.unit() as unit:
+            result = import_csv(unit, ImportKind(kind), ImportMode(mode), stream)
+            unit.commit()
+    except ImportRefusedError as exc:
+        show_bad_values(file, exc.rejected)
+        refuse("nothing was imported; --mode rows imports the rest")
+    show_bad_values(file, result.rejected)
+    click.echo(f"created {result.created}, updated {result.updated}, rejected {len(result.rejected)}")
+
+
+@click.group("db")
+def database_group() -> None:
+    """Look after the database."""
+
+
+@database_group.command()
+@errors_shown
+def upgrade() -> None:
+    """Bring the schema to the newest version; safe to run from several machines at once.
+
+    Example: assignment-engine db upgrade
+    """
+    from assignment_engine.wiring import build_engine
+
+    engine = build_engine()
+    engine.database.upgrade()
+    click.echo(f"schema at revision {engine.database.revision()}")
+
+
+@click.command()
+@errors_shown
+def doctor() -> None:
+    """Check every invariant of the database; exits with 1 and what is broken.
+
+    Example: DATABASE_URL=sqlite:///work.db assignment-engine doctor
+    """
+    from assignment_engine.wiring import build_engine
+
+    engine = build_engine()
+    with engine.database.read() as unit:
+        findings = unit.doctor()
+    for finding in findings:
+        click.echo(f"{finding.severity}: {finding.code}: {finding.subject}: {finding.detail}")
+    broken = sum(finding.severity == "error" for finding in findings)
+    click.echo(f"{broken} broken invariant(s), {len(findings) - broken} warning(s)")
+    sys.exit(1 if broken else 0)

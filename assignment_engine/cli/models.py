@@ -1,0 +1,39 @@
+"""Training the default model, and the demonstration of the whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from assignment_engine.cli.errors import errors_shown
+
+
+@click.command("train-default")
+@click.option(
+    "--model-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("models"), show_default=True
+)
+@click.option("--seed", default=1, show_default=True)
+@errors_shown
+def train_default_command(model_dir: Path, seed: int) -> None:
+    """Train the default bundle on a simulated organisation and write it with its model card.
+
+    Example: assignment-engine train-default --model-dir models
+    """
+    from assignment_engine.learning.default import train_default
+
+    train_default(model_dir, seed=seed, progress=True)
+    click.echo(f"written to {model_dir}; the model card is {model_dir / 'README.md'}")
+
+
+@click.command()
+@click.option("--seed", default=7, show_default=True)
+@errors_shown
+def demo(seed: int) -> None:
+    """Make an organisation, plan it with the model and with the fallback, finalize, show the database.
+
+    Example: assignment-engine demo
+    """
+    from assignment_engine.demo import run_demo
+
+    run_demo(seed)

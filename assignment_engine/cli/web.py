@@ -1,0 +1,55 @@
+"""Serving the API, and tokens to call it with."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from assignment_engine import __version__
+from assignment_engine.cli.errors import errors_shown
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--threads", default=8, show_default=True)
+@errors_shown
+def serve(host: str, port: int, threads: int) -> None:
+    """Serve the API. The database is DATABASE_URL, by default a SQLite file in the working directory.
+
+    Example: DATABASE_URL=postgresql://localhost/work assignment-engine serve --port 8080
+    """
+    from waitress import serve as serve_forever
+    from webapp.app import create_app
+
+    from assignment_engine.config import read_settings
+    from assignment_engine.wiring import with_secret
+
+    settings = with_secret(read_settings())
+    logging.basicConfig(level=settings.log_level, format="%(message)s", force=True)  # a line of JSON each request
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    app = create_app(settings)
+    click.echo(f"assignment-engine {__version__} on http://{host}:{port} (API page: /docs)")
+    click.echo("a token to try it with: assignment-engine token --role admin")
+    serve_forever(app, host=host, port=port, threads=threads, ident=None)
+
+
+@click.command()
+@click.option("--role", type=click.Choice(["technician", "planner", "admin"]), required=True)
+@click.option("--subject", default="cli", show_default=True, help="For a technician: the employee id.")
+@click.option("--hours", type=click.FloatRange(min=0, min_open=True), default=12.0, show_default=True)
+@errors_shown
+def token(role: str, subject: str, hours: float) -> None:
+    """Print a token and nothing else.
+
+    Example: assignment-engine token --role technician --subject ana --hours 8
+    """
+    from webapp.auth import make_token
+
+    from assignment_engine.config import read_settings
+    from assignment_engine.wiring import with_secret
+
+    secret = with_secret(read_settings()).jwt_secret
+    if secret is not None:
+        click.echo(make_token(secret.get_secret_value(), role, subject, hours))

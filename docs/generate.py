@@ -1,0 +1,84 @@
+"""Writes the pages that follow from the code: ``python docs/generate.py`` (a test compares them)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from assignment_engine.config import Settings
+from assignment_engine.domain.assignments import TRANSITIONS
+from assignment_engine.features.definition import FEATURES
+
+DOCS = Path(__file__).parent
+
+
+def features_page() -> str:
+    """The table of the 17 features."""
+    lines = [
+        "# The 17 features",
+        "",
+        "Generated from `assignment_engine/features/definition.py`. Serving, training and explanations use this",
+        "table and no other. A missing value is NaN and stays NaN: the model splits on it, the fallback drops it.",
+        "",
+        "| # | name | of | unit | range | formula | missing when |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for number, feature in enumerate(FEATURES, start=1):
+        span = f"{_bound(feature.low)} to {_bound(feature.high)}"
+        lines.append(
+            f"| {number} | `{feature.name}` | {feature.group} | {feature.unit} | {span} "
+            f"| {feature.formula} | {feature.missing} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _bound(value: float) -> str:
+    return {float("inf"): "∞", -float("inf"): "−∞"}.get(value, f"{value:g}")
+
+
+def settings_page() -> str:
+    """The table of the environment variables."""
+    lines = [
+        "# Settings",
+        "",
+        "Generated from `assignment_engine/config.py`. Environment variables, read once at the start.",
+        "",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+    ]
+    for name, info in Settings.model_fields.items():
+        default = "" if info.default is None else f"`{info.default}`"
+        lines.append(f"| `{name.upper()}` | {default} | {info.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def lifecycle_page() -> str:
+    """The table of what can happen to an assignment, as text and as a diagram."""
+    lines = [
+        "# The life of an assignment",
+        "",
+        "Generated from `assignment_engine/domain/assignments.py`. Every change of an assignment goes through this.",
+        "",
+        "| event | from | to | the task becomes |",
+        "|---|---|---|---|",
+    ]
+    arrows = []
+    for event, transition in TRANSITIONS.items():
+        sources = sorted(transition.sources)
+        lines.append(f"| {event} | {', '.join(sources) or '–'} | {transition.target} | {transition.task_status} |")
+        arrows += [f"    {source} --> {transition.target}: {event}" for source in sources or ["[*]"]]
+    return "\n".join([*lines, "", "```mermaid", "stateDiagram-v2", *arrows, "```"]) + "\n"
+
+
+PAGES = {"features.md": features_page, "settings.md": settings_page, "lifecycle.md": lifecycle_page}
+
+
+def requirement_headings(text: str) -> list[str]:
+    """The headings of a markdown document, outside code blocks."""
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    return [heading.strip(" *") for heading in re.findall(r"^#{1,4} (.+)$", prose, flags=re.MULTILINE)]
+
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), "utf-8")

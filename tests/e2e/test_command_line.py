@@ -1,0 +1,169 @@
+"""The command line as its user sees it."""
+
+from __future__ import annotations
+
+import csv
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EMPLOYEES = ROOT / "docs" / "examples" / "employees.csv"
+TASKS = ROOT / "docs" / "examples" / "tasks.csv"
+
+
+def run(*arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("assignment-engine")), *map(str, arguments)]
+    clean = {"PATH": "/usr/bin:/bin", **environment}
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd, env=clean, check=False)
+
+
+def test_plans_the_example_files(tmp_path: Path) -> None:
+    out = tmp_path / "plan.csv"
+    done = run("plan", "--employees", EMPLOYEES, "--tasks", TASKS, "--method", "balanced", "--out", out)
+    assert done.returncode == 0, done.stderr
+    with out.open(newline="") as stream:
+        rows = {row["task_id"]: row for row in csv.DictReader(stream)}
+    assert rows.keys() == {f"T-{number}" for number in range(101, 107)}
+    assert rows["T-101"]["employee_id"] == "ana"
+    assert rows["T-106"]["employee_id"] == ""
+    assert rows["T-106"]["reasons"].startswith("capacity:")
+    assert "5 of 6 tasks assigned" in done.stdout
+
+
+def test_needs_no_database(tmp_path: Path) -> None:
+    done = run("plan", "--employees", EMPLOYEES, "--tasks", TASKS, cwd=tmp_path, DATABASE_URL="postgresql://nowhere/x")
+    assert done.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_fallback_can_be_asked_for() -> None:
+    done = run("plan", "--employees", EMPLOYEES, "--tasks", TASKS, "--scorer", "fallback")
+    assert "scorer weighted-fallback" in done.stdout
+
+
+def test_a_missing_bundle_is_said_aloud(tmp_path: Path) -> None:
+    done = run("plan", "--employees", EMPLOYEES, "--tasks", TASKS, "--model-dir", tmp_path)
+    assert done.returncode == 0
+    assert "scorer weighted-fallback" in done.stdout
+    assert "no usable model bundle" in done.stderr
+
+
+SOMEBODY_ELSES = """deadline,Skills Needed,task id,estimated_hours,priority,cost centre
+2031-01-01,x,a,3,high,7
+,,b,,,7
+"""
+
+
+def test_other_column_orders_extra_and_missing_columns_are_fine(tmp_path: Path) -> None:
+    tasks = tmp_path / "tasks.csv"
+    tasks.write_text(SOMEBODY_ELSES)
+    done = run("plan", "--employees", EMPLOYEES, "--tasks", tasks)
+    assert done.returncode == 0, done.stderr
+    assert "columns ignored (skills_needed, cost_centre)" in done.stderr
+    assert "2 of 2 tasks assigned" in done.stdout
+
+
+def test_a_bad_row_is_named_with_line_column_and_expectation(tmp_path: Path) -> None:
+    tasks = tmp_path / "tasks.csv"
+    tasks.write_text("task_id,priority,estimated_hours\na,high,3\nb,urgent,3\nc,low,three\n")
+    done = run("plan", "--employees", EMPLOYEES, "--tasks", tasks)
+    assert done.returncode == 2
+    assert f"{tasks}: line 3, column priority: Input should be 'critical', 'high', 'medium' or 'low'" in done.stderr
+    assert f"{tasks}: line 4, column estimated_hours: expected a number (got 'three')" in done.stderr
+    assert "Traceback" not in done.stderr
+
+    skipping = run("plan", "--employees", EMPLOYEES, "--tasks", tasks, "--skip-bad-rows")
+    assert skipping.returncode == 0
+    assert "1 of 1 tasks assigned" in skipping.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "the column 'task_id' is required"),
+        ("title,priority\nx,high\n", "the column 'task_id' is required; found: title, priority"),
+        ("task_id,task_id\na,b\n", "more than once"),
+    ],
+)
+def test_an_unusable_header_is_explained(tmp_path: Path, content: str, message: str) -> None:
+    tasks = tmp_path / "tasks.csv"
+    tasks.write_text(content)
+    done = run("plan", "--employees", EMPLOYEES, "--tasks", tasks)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    tasks = tmp_path / "tasks.csv"
+    tasks.write_bytes("task_id,title\na,Köln\n".encode("latin-1"))
+    done = run("plan", "--employees", EMPLOYEES, "--tasks", tasks)
+    assert done.returncode == 2
+    assert "not UTF-8" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_import_and_doctor_on_a_fresh_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/work.db"
+    assert "created 5, updated 0" in run("import", "employees", EMPLOYEES, DATABASE_URL=url).stdout
+    assert "created 6, updated 0" in run("import", "tasks", TASKS, DATABASE_URL=url).stdout
+    assert "created 0, updated 6" in run("import", "tasks", TASKS, DATABASE_URL=url).stdout
+    healthy = run("doctor", DATABASE_URL=url)
+    assert (healthy.returncode, healthy.stdout) == (0, "0 broken invariant(s), 0 warning(s)\n")
+
+
+def test_import_of_a_bad_file_changes_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/work.db"
+    people = tmp_path / "people.csv"
+    people.write_text("employee_id,performance_rating\nana,4\nben,7\n")
+    refused = run("import", "employees", people, DATABASE_URL=url)
+    assert refused.returncode == 2
+    assert "line 3, column performance_rating" in refused.stderr
+    taken = run("import", "employees", people, "--mode", "rows", DATABASE_URL=url)
+    assert "created 1, updated 0, rejected 1" in taken.stdout
+
+
+def test_token_prints_a_token_and_nothing_else(tmp_path: Path) -> None:
+    secret = "s" * 40
+    done = run("token", "--role", "planner", cwd=tmp_path, JWT_SECRET=secret)
+    assert done.returncode == 0
+    assert done.stdout.count("\n") == 1
+    assert done.stdout.count(".") == 2
+    assert secret not in done.stdout
+
+
+def test_the_secret_file_is_its_owners_alone(tmp_path: Path) -> None:
+    assert run("token", "--role", "admin", cwd=tmp_path).returncode == 0
+    kept = tmp_path / ".assignment-engine-secret"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    before = kept.read_text()
+    assert run("token", "--role", "admin", cwd=tmp_path).returncode == 0
+    assert kept.read_text() == before
+
+
+def test_without_a_secret_only_sqlite_starts(tmp_path: Path) -> None:
+    refused = run("serve", cwd=tmp_path, DATABASE_URL="postgresql://user:hidden@127.0.0.1:1/x")
+    assert refused.returncode == 2
+    assert "JWT_SECRET is required" in refused.stderr
+    assert "hidden" not in refused.stderr
+
+
+def test_a_short_secret_is_refused_without_being_shown(tmp_path: Path) -> None:
+    refused = run("token", "--role", "admin", cwd=tmp_path, JWT_SECRET="too-short")
+    assert refused.returncode == 2
+    assert "JWT_SECRET" in refused.stderr
+    assert "too-short" not in refused.stderr
+
+
+def test_upgrade_says_the_revision(tmp_path: Path) -> None:
+    done = run("db", "upgrade", DATABASE_URL=f"sqlite:///{tmp_path}/work.db")
+    assert done.stdout.startswith("schema at revision 0")
+
+
+@pytest.mark.parametrize("command", ["plan", "serve", "token", "import", "doctor", "train-default", "demo"])
+def test_help_of_each_command_has_an_example(command: str) -> None:
+    assert re.search(r"Example: .*assignment-engine", run(command, "--help").stdout)
