@@ -1,0 +1,253 @@
+"""The compiled part: feature values to mask rows, mask rows to raw scores. Only imported where it is used."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from llvmlite.binding import get_host_cpu_features
+
+from assignment_engine.features import formulas
+from assignment_engine.features.arrays import Floats, Ints
+from assignment_engine.features.definition import FEATURE_NAMES
+from assignment_engine.scoring.forest import words
+from assignment_engine.scoring.forest.tables import BUCKETS, ZERO, MaskTables, Rows, Words
+from assignment_engine.scoring.forest.words import and_line, exit_leaf
+
+_WORKLOAD_RATIO = FEATURE_NAMES.index("workload_ratio")
+_ACTIVE_TASKS = FEATURE_NAMES.index("active_tasks")
+_SKILL_MATCH = FEATURE_NAMES.index("skill_match")
+_EXPERIENCE_COMPLEXITY_RATIO = FEATURE_NAMES.index("experience_complexity_ratio")
+_CAPACITY_FIT = FEATURE_NAMES.index("capacity_fit")
+_BLOCK = 256  # employees at a time, so that what is kept of them stays in the nearest cache
+
+
+class People(NamedTuple):
+    """m employees: `masks` (m, w) and `free_hours` follow the loads `hours` and `active`; `fixed` (m, k) does not.
+
+    `held` (s, m), `department` (d + 1, m) and `success` (c + 1, m) lie so that the column of a task is contiguous.
+    `fixed`, `department` and `success` hold rows of the mask tables.
+    """
+
+    masks: Words
+    free_hours: Floats
+    hours: Floats
+    active: Floats
+    max_hours: Floats
+    experience_years: Floats
+    fixed: Rows
+    held: Floats
+    department: Rows
+    success: Rows
+
+
+class Work(NamedTuple):
+    """n tasks: `rows` (n, k) of the mask tables for the features of tasks, and what pairs are computed from.
+
+    Requirement i asks for the skills `columns[begin[i] : begin[i + 1]]` at `levels`.
+    """
+
+    rows: Rows
+    complexity: Floats
+    estimated_hours: Floats
+    department: Ints
+    category: Ints
+    requirement: Ints
+    begin: Ints
+    columns: Ints
+    levels: Floats
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """`refresh(first, last, tables, people)` and `score(task, employees, raw, tables, people, work)`."""
+
+    bits: int
+    refresh: Any
+    score: Any
+
+    @property
+    def are_compiled(self) -> bool:
+        """Whether a call runs at once."""
+        return bool(self.refresh.signatures and self.score.signatures)
+
+    def leave_stamp(self) -> None:
+        """Tell other processes that the compiled code is on disk; without a place, they compile."""
+        with contextlib.suppress(OSError):
+            if self.stamp is not None:
+                self.stamp.touch()
+
+    @property
+    def stamp(self) -> Path | None:
+        """A file that says: the compiled code for this processor and these sources is on disk."""
+        directory = self.score.stats.cache_path
+        if directory is None:
+            return None
+        sources = (
+            dependencies(),
+            inspect.getsource(sys.modules[__name__]),
+            numba.__version__,
+            str(get_host_cpu_features()),
+        )
+        digest = hashlib.sha256("\n".join(sources).encode()).hexdigest()[:16]
+        return Path(directory, f"forest-{self.bits}-{digest}.compiled")
+
+
+_inlined = numba.njit(error_model="numpy")
+_workload_ratio = _inlined(formulas.workload_ratio)
+_free_hours = _inlined(formulas.free_hours)
+_level_share = _inlined(formulas.level_share)
+_experience_complexity_ratio = _inlined(formulas.experience_complexity_ratio)
+_capacity_fit = _inlined(formulas.capacity_fit)
+
+
+@_inlined
+def _row_of(value: Any, feature: int, tables: MaskTables) -> Any:
+    """Without a branch that depends on the value: wrong guesses of the processor would cost more than all else."""
+    piece = (value - tables.low[feature]) * tables.scale[feature]
+    piece = max(0.0, piece)  # a missing value as well, which max(piece, 0.0) would leave missing
+    piece = min(BUCKETS - 1.0, piece)
+    row = tables.buckets[feature, np.uint64(piece)]
+    for _ in range(tables.steps[feature]):
+        row += np.int32(tables.thresholds[np.uint64(row)] < value)
+    row = tables.zero[feature] if abs(value) <= ZERO else row
+    return tables.missing[feature] if np.isnan(value) else row
+
+
+@_inlined
+def _rows_of(values: Floats, feature: int, tables: MaskTables, rows: Rows) -> None:
+    for i in range(values.size):
+        rows[i] = _row_of(values[i], feature, tables)
+
+
+@_inlined
+def _skill_match(chosen: Ints, held: Floats, columns: Ints, levels: Floats, values: Floats) -> None:
+    values[:] = 0.0 if columns.size else 1.0
+    for part in range(columns.size):
+        own, level = held[columns[part]], levels[part]
+        for i in range(chosen.size):
+            values[i] += _level_share(own[chosen[i]], level)
+    for i in range(chosen.size):
+        values[i] /= max(columns.size, 1)
+
+
+@_inlined
+def _pair_rows(
+    task: int, chosen: Ints, tables: MaskTables, people: People, work: Work, values: Floats, rows: Rows
+) -> None:
+    """Fill `rows` (5, k): the mask row of each pair feature of each pair."""
+    key = work.requirement[task]
+    if key >= 0:
+        asked = slice(work.begin[key], work.begin[key + 1])
+        _skill_match(chosen, people.held, work.columns[asked], work.levels[asked], values)
+    else:
+        values[:] = np.nan
+    _rows_of(values, _SKILL_MATCH, tables, rows[0])
+    for i in range(chosen.size):
+        values[i] = _experience_complexity_ratio(people.experience_years[chosen[i]], work.complexity[task])
+    _rows_of(values, _EXPERIENCE_COMPLEXITY_RATIO, tables, rows[1])
+    for i in range(chosen.size):
+        values[i] = _capacity_fit(work.estimated_hours[task], people.free_hours[chosen[i]])
+    _rows_of(values, _CAPACITY_FIT, tables, rows[2])
+    department, success = people.department[work.department[task]], people.success[work.category[task]]
+    for i in range(chosen.size):
+        rows[3, i] = department[chosen[i]]
+        rows[4, i] = success[chosen[i]]
+
+
+@_inlined
+def _sum_leaves(
+    chosen: Ints, of_task: Words, masks: Words, table: Words, rows: Rows, leaves: Floats, raw: Floats
+) -> None:
+    """Four pairs at a time, each in the order of the trees, as LightGBM adds them."""
+    flat, words, width = leaves.reshape(leaves.size), of_task.size, np.uint64(of_task.size)
+    left = np.empty((4, words), of_task.dtype)
+    a, b, c, d = left[0], left[1], left[2], left[3]
+    for first in range(0, chosen.size, 4):
+        for lane in range(4):
+            i = min(first + lane, chosen.size - 1)
+            starts = (
+                rows[0, i] * width,
+                rows[1, i] * width,
+                rows[2, i] * width,
+                rows[3, i] * width,
+                rows[4, i] * width,
+            )
+            for word in range(0, words, 64 // of_task.itemsize):
+                at = np.uint64(word)
+                and_line(left, lane * width + at, of_task, at, table, starts, masks, chosen[i] * width)
+        total_a, total_b, total_c, total_d = 0.0, 0.0, 0.0, 0.0
+        for t in range(leaves.shape[0]):
+            tree = np.uint64(t)
+            total_a += flat[exit_leaf(a[t], tree)]
+            total_b += flat[exit_leaf(b[t], tree)]
+            total_c += flat[exit_leaf(c[t], tree)]
+            total_d += flat[exit_leaf(d[t], tree)]
+        totals = (total_a, total_b, total_c, total_d)
+        for lane in range(min(4, chosen.size - first)):
+            raw[first + lane] = totals[lane]
+
+
+@_inlined
+def _score(task: int, employees: Ints, raw: Floats, tables: MaskTables, people: People, work: Work) -> None:
+    of_task = tables.rows[work.rows[task, 0]].copy()
+    for column in range(1, work.rows.shape[1]):
+        of_task &= tables.rows[work.rows[task, column]]
+    rows, values = np.empty((5, _BLOCK), np.int32), np.empty(_BLOCK)
+    for begin in range(0, employees.size, _BLOCK):
+        chosen = employees[begin : begin + _BLOCK]
+        _pair_rows(task, chosen, tables, people, work, values[: chosen.size], rows)
+        _sum_leaves(chosen, of_task, people.masks, tables.rows, rows, tables.leaves, raw[begin : begin + _BLOCK])
+
+
+@_inlined
+def _refresh(first: int, last: int, tables: MaskTables, people: People) -> None:
+    for employee in range(first, last):
+        hours, most = people.hours[employee], people.max_hours[employee]
+        people.free_hours[employee] = _free_hours(hours, most)
+        masks = people.masks[employee]
+        masks[:] = tables.rows[_row_of(_workload_ratio(hours, most), _WORKLOAD_RATIO, tables)]
+        masks &= tables.rows[_row_of(people.active[employee], _ACTIVE_TASKS, tables)]
+        for column in range(people.fixed.shape[1]):
+            masks &= tables.rows[people.fixed[employee, column]]
+
+
+@cache
+def kernels(bits: int) -> Kernels:
+    """The kernels for words of 32 or 64 bits; they are compiled, or read from disk, when they are first called."""
+    others = f"{bits} {dependencies()}"
+
+    def refresh(first: int, last: int, tables: MaskTables, people: People) -> None:
+        if others:
+            _refresh(first, last, tables, people)
+
+    def score(task: int, employees: Ints, raw: Floats, tables: MaskTables, people: People, work: Work) -> None:
+        if others:
+            _score(task, employees, raw, tables, people, work)
+
+    return Kernels(bits, _compiled(refresh), _compiled(score))
+
+
+def dependencies() -> str:
+    """What compiled code depends on beside this file.
+
+    A kernel on disk is thrown away when its own file changes or a variable of its closure does; so this must be one.
+    """
+    return f"{FEATURE_NAMES} {BUCKETS} {ZERO} {inspect.getsource(formulas)} {inspect.getsource(words)}"
+
+
+def _compiled(function: Callable[..., None]) -> Any:
+    """`function` as compiled code that lets other threads run; kept on disk where that is possible."""
+    try:
+        return numba.njit(nogil=True, error_model="numpy", cache=True)(function)
+    except RuntimeError:  # there is no directory that can be written
+        return numba.njit(nogil=True, error_model="numpy")(function)
