@@ -17,8 +17,10 @@ def servers() -> Iterator[Servers]:
     # A server's socket lies in its directory, and the path of a socket may only have about a hundred characters.
     with tempfile.TemporaryDirectory(prefix="assignment-engine-") as directory:
         servers = Servers(Path(directory))
-        yield servers
-        servers.stop()
+        try:
+            yield servers
+        finally:
+            servers.stop()
 
 
 @pytest.fixture(params=KINDS)

@@ -97,8 +97,10 @@ class PostgresqlServer:
     def _made(self, how: str) -> Iterator[str]:
         name = f"test_{uuid4().hex}"
         self._execute(f"CREATE DATABASE {name} {how}")
-        yield _text(self._url(name))
-        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+        try:
+            yield _text(self._url(name))
+        finally:
+            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def stop(self) -> None:
         if "_admin" in self.__dict__:
@@ -152,8 +154,10 @@ class MariadbServer:
     @contextmanager
     def empty(self) -> Iterator[str]:
         name = self._create()
-        yield _text(self._address.set(database=name))
-        self._execute(f"DROP DATABASE {name}")
+        try:
+            yield _text(self._address.set(database=name))
+        finally:
+            self._execute(f"DROP DATABASE {name}")
 
     def stop(self) -> None:
         if "_shared" in self.__dict__:
@@ -178,15 +182,19 @@ class Servers:
         return self._by_kind[kind]
 
     def stop(self) -> None:
-        self._postgresql.stop()
-        self._mariadb.stop()
+        try:
+            self._mariadb.stop()
+        finally:
+            self._postgresql.stop()
 
 
 @contextmanager
 def opened(url: str) -> Iterator[Database]:
     database = Database(url)
-    yield database
-    database.dispose()
+    try:
+        yield database
+    finally:
+        database.dispose()
 
 
 def _migrate(url: str) -> None:
