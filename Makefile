@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 TESTING := $(VENV)/.testing
+BENCH := .venv-bench/.ready
+LLEAVES := .venv-lleaves/.ready
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: demo serve test check format bench lock docs clean
@@ -33,6 +35,22 @@ format: $(TESTING)
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
 
+bench: $(BENCH) $(LLEAVES)  ## every benchmark, beside what a user would pick instead; writes docs/benchmarks.md
+	.venv-bench/bin/python -m benchmarks --write docs/benchmarks.md --lleaves-python .venv-lleaves/bin/python
+
+# Comparators live apart: they are no part of the product, and lleaves needs an older llvmlite than numba.
+$(BENCH): requirements.lock benchmarks/requirements.lock
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.lock
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(LLEAVES): benchmarks/requirements-lleaves.lock
+	$(PYTHON) -m venv .venv-lleaves
+	.venv-lleaves/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
 docs: $(RUNTIME)  ## write the pages that are generated from the code
 	$(BIN)/python docs/generate.py
 
@@ -56,4 +74,4 @@ $(TESTING): requirements-test.lock $(RUNTIME)
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo.db demo.db-*
+	rm -rf $(VENV) .venv-bench .venv-lleaves build dist *.egg-info demo.db demo.db-*

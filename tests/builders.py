@@ -12,10 +12,14 @@ from assignment_engine.allocation.allocators import allocator
 from assignment_engine.allocation.plan import solve
 from assignment_engine.allocation.problem import AllocationProblem, build_problem
 from assignment_engine.domain.constraints import Constraints
-from assignment_engine.domain.plans import Plan, Unassigned
+from assignment_engine.domain.plans import Explanation, Plan, Term, Unassigned
 from assignment_engine.domain.records import Employee, Priors, Task
+from assignment_engine.features.arrays import Floats, Ints
+from assignment_engine.features.definition import FEATURE_NAMES
+from assignment_engine.features.pairs import Loads, Pairs
 from assignment_engine.features.skills import SkillMatcher
 from assignment_engine.scoring.fallback import WeightedFallback
+from assignment_engine.scoring.protocol import Scorer, ScoreRow, Scores
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ALIASES = {"kubernetes": ["k8s", "kube"], "javascript": ["js"], "python": ["py"]}
@@ -27,6 +31,40 @@ def employee(employee_id: str = "ana", **fields: object) -> Employee:
 
 def task(task_id: str = "t1", **fields: object) -> Task:
     return Task(task_id=task_id, **fields)
+
+
+@dataclass(frozen=True)
+class SkillScorer:
+    """skill_match alone: many ties between people of different load, and no score where skills are not known."""
+
+    name: str = "skills"
+    version: str = "1"
+    confidence: float = 0.5
+
+    def prepare(self, pairs: Pairs, loads: Loads) -> Scores:
+        return _SkillScores(pairs)
+
+    def score(self, features: Floats) -> ScoreRow:
+        scores = features[:, FEATURE_NAMES.index("skill_match")]
+        return ScoreRow(scores, scores)
+
+    def explain(self, features: Floats) -> tuple[Explanation, ...]:
+        return tuple(
+            Explanation(unit="score", base=0.0, terms=(Term(feature="skill_match", value=value, contribution=value),))
+            for value in self.score(features).scores
+        )
+
+
+@dataclass(frozen=True)
+class _SkillScores:
+    pairs: Pairs
+
+    def row(self, task: int, employees: Ints) -> ScoreRow:
+        scores = self.pairs.skill_match(np.asarray(task), employees)
+        return ScoreRow(scores, scores)
+
+    def employee_changed(self, employee: int) -> None:
+        """Skills do not depend on load."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +80,7 @@ class World:
     priors: Priors | None = None
     now: datetime = NOW
     aliases: Mapping[str, list[str]] = field(default_factory=lambda: ALIASES)
+    scorer: Scorer = field(default_factory=WeightedFallback)
 
     @property
     def pending(self) -> tuple[Task, ...]:
@@ -61,7 +100,7 @@ class World:
             self.tasks,
             self.employees,
             now=self.now,
-            scorer=WeightedFallback(),
+            scorer=self.scorer,
             constraints=self.constraints,
             matcher=SkillMatcher(self.aliases),
             priors=self.priors,

@@ -96,6 +96,7 @@ def _plan_request(body: PlanBody, most_pairs: int | None = None) -> PlanRequest:
         constraints=body.constraints,
         method=body.method,
         weight=body.weight,
+        time_budget_seconds=body.time_budget_seconds,
         warnings=assumptions(body.tasks, body.employees),
         most_pairs=most_pairs,
     )

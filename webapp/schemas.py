@@ -28,6 +28,7 @@ from assignment_engine.services.imports import ImportMode
 
 MAX_LIMIT = 200
 MAX_PAGE = 1_000_000
+MAX_TIME_BUDGET_SECONDS = 300
 _READ_ONLY_OF_TASK = (
     *("status", "processing_status", "processing_instance_id", "processed_at"),
     *("assigned_to_id", "updated_at"),
@@ -46,6 +47,7 @@ def _refuse_content(value: object) -> object:
 
 ReadOnly: TypeAlias = SkipJsonSchema[Annotated[None, BeforeValidator(_refuse_read_only)]]
 Conversations = Annotated[tuple[()], BeforeValidator(_refuse_content)]
+TimeBudget = Annotated[float, Field(strict=True, gt=0, le=MAX_TIME_BUDGET_SECONDS, allow_inf_nan=False)]
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 
 
@@ -141,6 +143,7 @@ class PlanBody(Body):
 
     method: Method = Method.GREEDY
     weight: Share | None = Field(None, description="for balanced: how much load counts against score")
+    time_budget_seconds: TimeBudget | None = Field(None, description="for optimal: when the best plan so far is taken")
     task_ids: tuple[Id, ...] | None = None
     employee_ids: tuple[Id, ...] | None = None
     tasks: tuple[Task, ...] | None = None

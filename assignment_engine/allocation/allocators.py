@@ -34,10 +34,14 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Allocation:
-    """Choices in the order they were made, and the loads at the end."""
+    """Choices in the order they were made, and the loads at the end.
+
+    `bound` is a valid upper bound on the value of every plan, where the method knows one.
+    """
 
     choices: tuple[Choice, ...]
     loads: Loads
+    bound: float | None = None
 
 
 class Allocator(Protocol):
@@ -58,8 +62,7 @@ class GreedyAllocator:
     method: Method = Method.GREEDY
 
     def allocate(self, problem: AllocationProblem, *, progress: bool = False) -> Allocation:
-        order = sorted(range(len(problem.tasks)), key=lambda row: _greedy_key(problem.tasks[row]))
-        return _one_by_one(problem, order, self._best, progress=progress)
+        return _one_by_one(problem, greedy_order(problem), self._best, progress=progress)
 
     def _best(self, row: ScoreRow, load: Floats) -> int:
         return _first_best(rounded(row.scores), rounded(row.raw), -load)
@@ -87,6 +90,11 @@ class BalancedAllocator:
 
 class _Best(Protocol):
     def __call__(self, row: ScoreRow, load: Floats) -> int: ...
+
+
+def greedy_order(problem: AllocationProblem) -> list[int]:
+    """Tasks by priority, deadline, age and id."""
+    return sorted(range(len(problem.tasks)), key=lambda row: _greedy_key(problem.tasks[row]))
 
 
 def _greedy_key(task: Task) -> tuple[int, datetime, datetime, str]:
@@ -164,16 +172,22 @@ def shown(rows: Iterable[int], what: str, unit: str, *, progress: bool) -> Itera
     return tqdm(rows, desc=what, unit=unit, delay=2.0, leave=False)
 
 
-def allocator(method: Method | str, *, weight: float | None = None) -> Allocator:
-    """The allocator of that name.
+def allocator(
+    method: Method | str, *, weight: float | None = None, time_budget_seconds: float | None = None
+) -> Allocator:
+    """The allocator of that name; `weight` is for balanced, `time_budget_seconds` for optimal.
 
     Raises
     ------
     InvalidInputError
-        If there is no such method, or the weight is not for it or out of range.
+        If there is no such method, or the weight or the time is out of range.
     """
     if method not in list(Method):
         raise InvalidInputError.at("/method", f"expected one of {', '.join(Method)} (got {method!r})")
     if Method(method) is Method.BALANCED:
         return BalancedAllocator(DEFAULT_BALANCE_WEIGHT if weight is None else weight)
+    if Method(method) is Method.OPTIMAL:
+        from assignment_engine.allocation.optimal.allocator import OptimalAllocator  # noqa: PLC0415  (builds on this)
+
+        return OptimalAllocator() if time_budget_seconds is None else OptimalAllocator(time_budget_seconds)
     return GreedyAllocator()

@@ -29,6 +29,7 @@ def plan(
     constraints: Constraints | dict[str, Any] | None = None,
     method: Method | str = Method.GREEDY,
     weight: float | None = None,
+    time_budget_seconds: float | None = None,
     scorer: Scorer | None = None,
     now: datetime | None = None,
     progress: bool = False,
@@ -38,8 +39,9 @@ def plan(
     Parameters
     ----------
     tasks, employees : records, dicts with their field names, or pandas frames.
-    method : "greedy" or "balanced".
+    method : "greedy", "balanced" or "optimal".
     weight : for "balanced", how much load counts against score, 0 to 1 (0.3).
+    time_budget_seconds : for "optimal", when to answer with the best plan so far (10).
     scorer : by default the champion model that ships with the package.
     now : the moment ages and deadlines are measured from; by default this one.
 
@@ -61,7 +63,8 @@ def plan(
         constraints=read_constraints(constraints),
         warnings=(*notes.warnings, *([warning] if warning else [])),
     )
-    return solve(problem, allocator(method, weight=weight), progress=progress)[0]
+    chosen = allocator(method, weight=weight, time_budget_seconds=time_budget_seconds)
+    return solve(problem, chosen, progress=progress)[0]
 
 
 def read_constraints(given: Constraints | dict[str, Any] | None) -> Constraints:

@@ -29,6 +29,9 @@ ROWS_SHOWN = 20
     "--method", type=click.Choice([method.value for method in Method]), default=Method.GREEDY.value, show_default=True
 )
 @click.option("--weight", type=float, help="For balanced: share of load in the score, 0 to 1  [default: 0.3]")
+@click.option(
+    "--time-budget", type=float, help="For optimal: seconds until the best plan so far is taken  [default: 10]"
+)
 @click.option("--scorer", type=click.Choice(["model", "fallback"]), default="model", show_default=True)
 @click.option(
     "--model-dir", type=click.Path(file_okay=False, path_type=Path), help="Model bundles other than the shipped."
@@ -43,6 +46,7 @@ def plan_command(
     tasks_file: Path,
     method: str,
     weight: float | None,
+    time_budget: float | None,
     scorer: str,
     model_dir: Path | None,
     time_zone: str,
@@ -62,7 +66,9 @@ def plan_command(
     employees = _read(Employee, employees_file, notes, skip_bad_rows=skip_bad_rows)
     tasks = _read(Task, tasks_file, notes, skip_bad_rows=skip_bad_rows)
     chosen, warning = (WeightedFallback(), None) if scorer == "fallback" else load_scorer(model_dir)
-    made = plan(tasks, employees, method=method, weight=weight, scorer=chosen, progress=True)
+    made = plan(
+        tasks, employees, method=method, weight=weight, time_budget_seconds=time_budget, scorer=chosen, progress=True
+    )
     _show(made, {task.task_id: task for task in tasks})
     for message in (*notes.warnings, *([warning] if warning else []), *made.report.warnings):
         click.echo(f"warning: {message}", err=True)

@@ -21,10 +21,10 @@ def serve(host: str, port: int, threads: int) -> None:
     Example: DATABASE_URL=postgresql://localhost/work assignment-engine serve --port 8080
     """
     from waitress import serve as serve_forever
-    from webapp.app import create_app
 
     from assignment_engine.config import read_settings
     from assignment_engine.wiring import with_secret
+    from webapp.app import create_app
 
     settings = with_secret(read_settings())
     logging.basicConfig(level=settings.log_level, format="%(message)s", force=True)  # a line of JSON each request
@@ -45,10 +45,9 @@ def token(role: str, subject: str, hours: float) -> None:
 
     Example: assignment-engine token --role technician --subject ana --hours 8
     """
-    from webapp.auth import make_token
-
     from assignment_engine.config import read_settings
     from assignment_engine.wiring import with_secret
+    from webapp.auth import make_token
 
     secret = with_secret(read_settings()).jwt_secret
     if secret is not None:

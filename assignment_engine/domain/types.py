@@ -82,6 +82,7 @@ class Method(StrEnum):
 
     GREEDY = "greedy"
     BALANCED = "balanced"
+    OPTIMAL = "optimal"
 
 
 def new_id() -> str:

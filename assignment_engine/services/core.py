@@ -45,6 +45,7 @@ class DecisionCore:
         warnings: Sequence[str] = (),
     ) -> AllocationProblem:
         """The planning problem of these records, with what the database knows about them."""
+        priors = unit.history.priors()
         waits_for = sorted({dependency for task in tasks for dependency in task.dependencies})
         return build_problem(
             tasks,
@@ -53,7 +54,7 @@ class DecisionCore:
             scorer=self.scorer,
             constraints=constraints,
             matcher=self.matcher,
-            priors=unit.history.priors(),
+            priors=priors if priors.everyone.total else None,  # nothing is stored yet: what these people bring
             completed=unit.tasks.completed(waits_for) | unit.history.completed(waits_for),
             rejections=unit.assignments.rejections([task.task_id for task in tasks]),
             warnings=(*warnings, *([self.warning] if self.warning else [])),

@@ -37,6 +37,7 @@ class PlanRequest:
     constraints: Constraints = field(default_factory=Constraints)
     method: Method | str = Method.GREEDY
     weight: float | None = None
+    time_budget_seconds: float | None = None
     warnings: tuple[str, ...] = ()
     most_pairs: int | None = None
 
@@ -86,7 +87,7 @@ class SchedulerService:
     ) -> Plan:
         """A plan, not stored. Tasks and employees are records, dicts, frames, or None for those of the database.
 
-        Options: `task_ids`, `employee_ids`, `weight`.
+        Options: `task_ids`, `employee_ids`, `weight` (balanced), `time_budget_seconds` (optimal).
         """
         return self._solve(plan_request(tasks, employees, constraints, method, **options)).plan
 
@@ -151,7 +152,7 @@ class SchedulerService:
         return self._database.run(finalized)
 
     def _solve(self, request: PlanRequest) -> _Solved:
-        chosen = allocator(request.method, weight=request.weight)
+        chosen = allocator(request.method, weight=request.weight, time_budget_seconds=request.time_budget_seconds)
         self._database.upgrade()
         with self._database.read() as unit:
             now = unit.now()

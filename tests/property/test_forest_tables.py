@@ -20,8 +20,7 @@ def raw_scores(forest: Forest, features: np.ndarray) -> np.ndarray:
         masks = masks & forest.tables.rows[forest.rows_of(feature, features[:, feature])]
     total = np.zeros(len(features))
     for tree, leaves in enumerate(forest.tables.leaves):
-        lowest = [(int(mask) & -int(mask)).bit_length() - 1 for mask in masks[:, tree]]
-        total += leaves[lowest]
+        total += leaves[[(int(mask) & -int(mask)).bit_length() - 1 for mask in masks[:, tree]]]
     return total
 
 

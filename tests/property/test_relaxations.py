@@ -20,6 +20,7 @@ from tests.reference.allocators import (
     needed_seconds,
     obstacles,
     pairs_in_the_way,
+    scorable,
     to_seconds,
     unfinished,
 )
@@ -92,7 +93,8 @@ def task_of(world: World, task_id: str) -> Task:
 
 
 def who_could(world: World, task_id: str) -> set[str]:
-    return {e.employee_id for e in candidates(world, task_of(world, task_id), Counters.of(world))}
+    task = task_of(world, task_id)
+    return {e.employee_id for e in candidates(world, task, Counters.of(world)) if scorable(world, task, e)}
 
 
 def sizes(world: World, task: Task, person: Employee) -> dict[str, list[float]]:
@@ -145,7 +147,11 @@ def test_single_relaxations_are_the_smallest_of_each_kind_and_sorted(world, meth
         smallest: dict[str, float] = {}
         for person in end.employees:
             blocking = sizes(end, task, person)
-            if len(blocking) == 1 and all(len(needed) == 1 for needed in blocking.values()):
+            if (
+                scorable(end, task, person)
+                and len(blocking) == 1
+                and all(len(needed) == 1 for needed in blocking.values())
+            ):
                 ((code, (size,)),) = blocking.items()
                 smallest[code] = min(size, smallest.get(code, size))
         single = [r for r in entry.relaxations if r.kind != "combined"]
@@ -166,10 +172,11 @@ def test_changes_are_combined_only_where_no_single_one_helps(world, method):
         single = [r for r in entry.relaxations if r.kind != "combined"]
         assert len(combined) <= 1
         assert not (combined and single)
-        blocking = {e.employee_id: sizes(end, task, e) for e in end.employees}
+        blocking = {e.employee_id: sizes(end, task, e) for e in end.employees if scorable(end, task, e)}
         total = {e: sum(sum(v, 0.0) for v in by.values()) for e, by in blocking.items() if "rejected" not in by}
         assert bool(combined or single) == bool(total)
         for relaxation in combined:
+            assert sum(sum(v) for v in blocking[relaxation.employee_id].values()) <= min(total.values()) + 1e-9
             assert len(relaxation.changes) == sum(len(v) for v in blocking[relaxation.employee_id].values())
 
 
@@ -177,6 +184,8 @@ def test_changes_are_combined_only_where_no_single_one_helps(world, method):
 def test_reasons_are_the_rules_that_block_anybody(world, method):
     for end, task, entry in unassigned_at_the_end(world, method):
         blocking = {code for e in end.employees for code in obstacles(end, task, e, Counters.of(end))}
+        if candidates(end, task, Counters.of(end)):
+            blocking.add("no_data")
         assert {str(reason.code) for reason in entry.reasons} == (blocking or {"no_employees"})
         for reason in entry.reasons:
             if reason.employee_id:

@@ -10,7 +10,7 @@ from assignment_engine.allocation.report import gini, jain
 from assignment_engine.features.arrays import floats
 from tests.builders import World, pairs_of
 from tests.property.strategies import worlds
-from tests.reference.allocators import Counters, candidates, fallback_score, features_of, needed_seconds
+from tests.reference.allocators import Counters, candidates, features_of, needed_seconds, scorable, score_of
 
 WEIGHTS = {"critical": 8, "high": 4, "medium": 2, "low": 1}
 methods = st.sampled_from(["greedy", "balanced"])
@@ -21,7 +21,11 @@ def start_scores(world: World) -> dict[str, dict[str, float]]:
     """task id → employee id → score of every eligible pair before anything is planned."""
     counters = Counters.of(world)
     return {
-        t.task_id: {e.employee_id: fallback_score(features_of(world, t, e)) for e in candidates(world, t, counters)}
+        t.task_id: {
+            e.employee_id: score_of(world, features_of(world, t, e))
+            for e in candidates(world, t, counters)
+            if scorable(world, t, e)
+        }
         for t in world.pending
     }
 

@@ -139,6 +139,11 @@ def fallback_score(values: Mapping[str, float]) -> float:
     return sum(weight * value for weight, value in known) / sum(weight for weight, _ in known)
 
 
+def score_of(world: World, values: Mapping[str, float]) -> float:
+    """The score by the world's scorer; NaN where nothing is known that could be scored."""
+    return values["skill_match"] if world.scorer.name == "skills" else fallback_score(values)
+
+
 def load_of(person: Employee, counters: Counters) -> Fraction:
     capacity = to_seconds(person.max_workload)
     return Fraction(1) if capacity == 0 else min(Fraction(1), Fraction(counters.seconds[person.employee_id], capacity))
@@ -155,7 +160,12 @@ def in_order(world: World, method: str) -> list[Task]:
 
 
 def candidates(world: World, task: Task, counters: Counters) -> list[Employee]:
+    """Whom no rule blocks."""
     return [e for e in counters.people.values() if not obstacles(world, task, e, counters)]
+
+
+def scorable(world: World, task: Task, person: Employee) -> bool:
+    return not math.isnan(score_of(world, features_of(world, task, person)))
 
 
 def allocate(world: World, method: str, weight: float = 0.3) -> Result:
@@ -166,7 +176,9 @@ def allocate(world: World, method: str, weight: float = 0.3) -> Result:
         ranked = []
         for person in candidates(world, task, counters):
             values = features_of(world, task, person)
-            score, load = fallback_score(values), load_of(person, counters)
+            score, load = score_of(world, values), load_of(person, counters)
+            if math.isnan(score):
+                continue
             wanted = score if method == "greedy" else (1 - weight) * score + weight * (1 - float(load))
             ranked.append((-round(wanted, 9), load, -round(score, 9), person.employee_id, score, values))
         if not ranked:

@@ -141,3 +141,21 @@ def test_background_planning_says_that_it_is_not_there(planned: Api, monkeypatch
     assert (response.status_code, pointers(response)) == (422, ["/async"])
     assert "6 pairs" in response.text
     assert planned.post("/api/assignments/preview", json={}).status_code == 201
+
+
+def test_the_optimal_method_within_a_time_budget(api: Api) -> None:
+    fill(api)
+    plan = previewed(api.as_("planner", "pia"), method="optimal", time_budget_seconds=2)
+    greedy = previewed(api.as_("planner", "pia"), method="greedy")
+    assert plan["method"] == "optimal"
+    assert greedy["report"]["value"] <= plan["report"]["value"] + 1e-9
+    assert plan["report"]["value"] <= plan["report"]["bound"]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "5", 1e9])
+def test_a_time_budget_that_cannot_be_kept_is_refused(api: Api, seconds: object) -> None:
+    response = api.as_("planner", "pia").post(
+        "/api/assignments/preview", json={"method": "optimal", "time_budget_seconds": seconds}
+    )
+    assert response.status_code == 422
+    assert pointers(response) == ["/time_budget_seconds"]

@@ -114,8 +114,8 @@ _capacity_fit = _inlined(formulas.capacity_fit)
 def _row_of(value: Any, feature: int, tables: MaskTables) -> Any:
     """Without a branch that depends on the value: wrong guesses of the processor would cost more than all else."""
     piece = (value - tables.low[feature]) * tables.scale[feature]
-    piece = max(0.0, piece)  # a missing value as well, which max(piece, 0.0) would leave missing
-    piece = min(BUCKETS - 1.0, piece)
+    piece = piece if piece > 0.0 else 0.0  # noqa: FURB136  (max and min would branch, and pass NaN on)
+    piece = piece if piece < BUCKETS - 1.0 else BUCKETS - 1.0  # noqa: FURB136
     row = tables.buckets[feature, np.uint64(piece)]
     for _ in range(tables.steps[feature]):
         row += np.int32(tables.thresholds[np.uint64(row)] < value)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numba
 from llvmlite import ir
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 
@@ -43,10 +42,10 @@ def _and_line(
         def load(position: int, offset: Any) -> Any:
             return builder.load(pointer(position, offset), align=4)
 
-        first, offset = arguments[3], arguments[7]
-        words = builder.and_(load(2, first), load(6, builder.add(offset, first)))
-        for row in cgutils.unpack_tuple(builder, arguments[5])  # type: ignore[no-untyped-call]:
-            words = builder.and_(words, load(4, builder.add(row, first)))
+        first = arguments[3]
+        words = builder.and_(load(2, first), load(6, builder.add(arguments[7], first)))
+        for i in range(len(rows)):
+            words = builder.and_(words, load(4, builder.add(builder.extract_value(arguments[5], i), first)))
         builder.store(words, pointer(0, arguments[1]), align=4)
         return context.get_dummy_value()
 

@@ -1,0 +1,133 @@
+"""Local search over plans of one problem at given capacity prices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from assignment_engine.allocation.optimal import moves
+from assignment_engine.allocation.optimal.model import Model
+from assignment_engine.allocation.optimal.prices import best_people
+from assignment_engine.allocation.optimal.problem import NOBODY
+from assignment_engine.allocation.optimal.relaxation import Relaxation
+from assignment_engine.features.arrays import Ints
+
+CHOICES = 24
+ABSENCE = 10.0
+WORTH = 1e-9
+
+
+class Search:
+    """Plans are made from wishes, and improved. Every plan keeps to capacity and limits."""
+
+    def __init__(self, model: Model, relaxation: Relaxation, seed: int) -> None:
+        self._model = model
+        self.choices = _choices(model, relaxation)
+        self.worth = WORTH * max(1.0, model.spread)
+        self._chain = _chain(seed)
+        self._state = _empty(model, self.choices)
+        self._kept, self._best = self.at, np.inf
+
+    def chosen(self, people: Ints) -> Ints:
+        """The choice of each task that stands for its person (m: nobody), shape (n,); nobody where there is none."""
+        counts = np.arange(self.choices.person.shape[1]) < self.choices.width[:, None]
+        return np.asarray(((self.choices.person == people[:, None]) & counts).argmax(axis=1), dtype=np.int64)
+
+    def build(self, wishes: Ints, order: Ints) -> float:
+        """Make a plan from wishes, taken in this order, and lower its loss by chains; returns the loss."""
+        self._state = _empty(self._model, self.choices)
+        moves.place_wishes(wishes, order, self.choices, self._state)
+        moves.descend(order, self.worth, self.choices, self._state, self._chain)
+        self._kept, self._best = self.at, self.loss
+        return self._best
+
+    def anneal(self, steps: int, heat: float) -> None:
+        """Chains from random tasks, worse ones too with a probability that grows with `heat`, a loss."""
+        if heat > 0.0:
+            self._best = moves.anneal(
+                steps, heat, self.loss, self._best, self._kept, self.choices, self._state, self._chain
+            )
+
+    def back_to_best(self) -> float:
+        """Return to the best plan since the last `load`; returns its loss."""
+        self.load(self._kept)
+        return self._best
+
+    def load(self, at: Ints) -> None:
+        """Make the plan in which each task has this choice."""
+        at = at.copy()
+        self._state = _empty(self._model, self.choices)
+        moves.place_wishes(at, np.arange(at.size), self.choices, self._state)
+        self._kept, self._best = at, self.loss
+
+    @property
+    def at(self) -> Ints:
+        """The choice of each task, shape (n,)."""
+        return self._state.at.copy()
+
+    @property
+    def loss(self) -> float:
+        """What the plan loses against the bound at the prices; absent mandatory tasks cost more than any chain."""
+        state, choices = self._state, self.choices
+        m = state.held.size
+        unused = choices.second_price[:m] @ state.room[:m] + choices.place_price[:m] @ state.places[:m]
+        return float(choices.cost[np.arange(state.at.size), state.at].sum() + unused)
+
+    @property
+    def assigned(self) -> Ints:
+        """The person of each task, −1 is nobody, shape (n,)."""
+        people = self.choices.person[np.arange(self._state.at.size), self._state.at]
+        return np.where(people == self._model.shape[1], NOBODY, people)
+
+
+def _choices(model: Model, relaxation: Relaxation) -> moves.Choices:
+    n, m = model.shape
+    prices = relaxation.prices
+    people = best_people(model, prices, CHOICES)
+    tasks = np.arange(n)[:, None]
+    seconds = model.seconds[tasks, people]
+    worth = relaxation.worth
+    reduced = model.value[tasks, people] - prices.second[people] * seconds - prices.place[people]
+    regret = np.maximum(worth[:, None] - reduced, 0.0)
+    able = np.isfinite(regret)
+    greatest = float(regret[able].max(initial=0.0)) + model.spread
+    absent = np.where(model.mandatory, ABSENCE * greatest + 1.0, worth)
+    return moves.Choices(
+        person=np.concatenate([np.full((n, 1), m), people], axis=1),
+        seconds=np.concatenate([np.zeros((n, 1), dtype=np.int64), seconds], axis=1),
+        cost=np.concatenate([absent[:, None], regret], axis=1),
+        width=1 + able.sum(axis=1),
+        second_price=np.append(prices.second, 0.0),
+        place_price=np.append(prices.place, 0.0),
+    )
+
+
+def _empty(model: Model, choices: moves.Choices) -> moves.State:
+    n, m = model.shape
+    plenty = np.iinfo(np.int64).max // 4
+    smallest = np.where(choices.width > 1, np.where(choices.person < m, choices.seconds, plenty).min(axis=1), plenty)
+    fitting = np.searchsorted(np.cumsum(np.sort(np.minimum(smallest, 1 << 40))), model.capacity.max(initial=0), "right")
+    most = max(1, min(int(fitting), int(model.limit.max(initial=0)), n))
+    return moves.State(
+        at=np.zeros(n, dtype=np.int64),
+        room=np.append(model.capacity, plenty),
+        places=np.append(model.limit, plenty),
+        members=np.zeros((m, most), dtype=np.int64),
+        held=np.zeros(m, dtype=np.int64),
+        position=np.zeros(n, dtype=np.int64),
+    )
+
+
+def _chain(seed: int) -> moves.Chain:
+    steps = moves.DEPTH + 1
+    state = np.random.SeedSequence(seed).generate_state(1, np.uint64) | np.uint64(1)
+    return moves.Chain(
+        task=np.zeros(steps, dtype=np.int64),
+        choice=np.zeros(steps, dtype=np.int64),
+        cost=np.zeros(steps),
+        pushed=np.zeros((steps, moves.BEAM), dtype=np.int64),
+        into=np.zeros((steps, moves.BEAM), dtype=np.int64),
+        rank=np.zeros((steps, moves.BEAM)),
+        width=np.zeros(steps, dtype=np.int64),
+        next=np.zeros(steps, dtype=np.int64),
+        random=state,
+    )

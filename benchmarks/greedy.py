@@ -1,0 +1,102 @@
+"""Whole plans through the compiled forest, against the same algorithm through LightGBM's own predictor.
+
+    python -m benchmarks.greedy [--tasks 2000] [--employees 2000] [--method greedy] [--json]
+
+Measured from arrays to choices and report (allocation on changing loads, then value and bound on the first ones: every
+eligible pair is scored twice). Building the arrays and explaining the chosen pairs are shown apart. LightGBM is
+measured on as many tasks as fit into a minute, all employees; its time for all of them is in proportion.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import numpy as np
+
+from assignment_engine.allocation.allocators import Allocation, allocator
+from assignment_engine.allocation.plan import solve
+from assignment_engine.allocation.problem import AllocationProblem, build_problem
+from assignment_engine.allocation.report import report_of
+from assignment_engine.domain.plans import Report
+from assignment_engine.features.pairs import Loads, Pairs
+from assignment_engine.scoring.lightgbm_scorer import BoosterRows, LightGbmScorer, LightGbmScores
+from benchmarks.problems import NOW, people, scorer_of, work
+from benchmarks.timing import Row, show
+
+BOOSTER_PAIRS = 3_000_000
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class ByBooster(LightGbmScorer):
+    """The same scorer without the compiled forest."""
+
+    def prepare(self, pairs: Pairs, loads: Loads) -> LightGbmScores:
+        return LightGbmScores(self, BoosterRows(self.bundle.predictor, pairs, loads, self.threads), pairs.shape)
+
+
+def timed(call: Callable[[], Result]) -> tuple[float, Result]:
+    start = time.perf_counter()
+    result = call()
+    return time.perf_counter() - start, result
+
+
+def planned(problem: AllocationProblem, method: str) -> tuple[Allocation, Report]:
+    """Choices and report, without the explanations."""
+    allocation = allocator(method).allocate(problem)
+    return allocation, report_of(problem, allocation)
+
+
+def measurement(scorer: LightGbmScorer, tasks: int, employees: int, method: str) -> Row:
+    rng = np.random.default_rng(2)
+    staff = people(employees, rng)
+    problem = build_problem(work(tasks, employees, rng), staff, now=NOW, scorer=scorer)
+    arrays, _ = timed(lambda: problem.pairs)
+    loading, _ = timed(lambda: scorer.prepare(problem.pairs, problem.pairs.initial))
+    seconds, (allocation, report) = timed(lambda: planned(problem, method))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    fewer = problem.tasks[: max(1, min(tasks, BOOSTER_PAIRS // employees))]
+    by_booster = ByBooster(scorer.bundle, scorer.threads)
+    small = build_problem(fewer, staff, now=NOW, scorer=by_booster)
+    slow, (choices, _) = timed(lambda: planned(small, method))
+    same = planned(replace(small, scorer=scorer), method)[0]
+    explaining, _ = timed(lambda: solve(replace(small, scorer=scorer), allocator(method)))
+    return {
+        "tasks": tasks,
+        "employees": employees,
+        "threads": scorer.threads,
+        "arrays s": arrays,
+        "prepare s": loading,
+        "plan s": seconds,
+        "M pairs/s": 2 * tasks * employees / seconds / 1e6,
+        "Booster s": slow * tasks / len(fewer),
+        "ratio": slow * tasks / len(fewer) / seconds,
+        "same choices": str([c[:2] for c in choices.choices] == [c[:2] for c in same.choices]),
+        "peak MiB": peak,
+        "assigned": len(allocation.choices),
+        "explain ms/task": 1000 * (explaining - seconds * len(fewer) / tasks) / len(fewer),
+        "gap": report.gap,
+    }
+
+
+@click.command(help=__doc__)
+@click.option(
+    "--model", type=click.Path(exists=True, path_type=Path), help="LightGBM text; default: the shipped bundle"
+)
+@click.option("--tasks", default=2000, show_default=True)
+@click.option("--employees", default=2000, show_default=True)
+@click.option("--method", default="greedy", show_default=True)
+@click.option("--threads", default=1, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def main(model: Path | None, tasks: int, employees: int, method: str, threads: int, *, as_json: bool) -> None:
+    show([measurement(scorer_of(model, threads), tasks, employees, method)], as_json=as_json)
+
+
+if __name__ == "__main__":
+    main()
