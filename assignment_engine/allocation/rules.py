@@ -196,14 +196,20 @@ class PairRule:
         self._required = _by_task(problem, problem.constraints.required)
 
     def blocked(self, task: int, loads: Loads) -> Bools | None:
-        if task in self._required:
-            mask = np.ones(len(self._problem.employees), dtype=bool)
-            mask[self._required[task]] = False
-            return mask
-        return _mask(self._forbidden, task, len(self._problem.employees))
+        elsewhere = self._required_elsewhere(task)
+        return _mask(self._forbidden, task, len(self._problem.employees)) if elsewhere is None else elsewhere
+
+    def _required_elsewhere(self, task: int) -> Bools | None:
+        if task not in self._required:
+            return None
+        mask = np.ones(len(self._problem.employees), dtype=bool)
+        mask[self._required[task]] = False
+        return mask
 
     def sizes(self, task: int, loads: Loads) -> Floats:
-        return np.full(len(self._problem.employees), 0.75)
+        people = len(self._problem.employees)
+        masks = (self._required_elsewhere(task), _mask(self._forbidden, task, people))
+        return floats(0.75 * np.sum([np.zeros(people), *(mask for mask in masks if mask is not None)], axis=0))
 
     def changes(self, task: int, employee: int, loads: Loads) -> list[Change]:
         person = self._problem.employees[employee].employee_id

@@ -18,6 +18,7 @@ from assignment_engine.features.definition import FEATURE_NAMES, feature_matrix
 from assignment_engine.features.pairs import Pairs, build_pairs
 from assignment_engine.features.skills import SkillMatcher
 from assignment_engine.scoring.fallback import WeightedFallback
+from assignment_engine.scoring.lightgbm_scorer import LightGbmScorer
 from assignment_engine.scoring.protocol import DECIMALS, Scorer
 from assignment_engine.scoring.registry import load_scorer
 
@@ -37,12 +38,13 @@ class Candidate(Record):
 
 
 class ServiceDescription(Record):
-    """Which scorer gives the scores, and why it is the fallback if it is."""
+    """Which scorer gives the scores, why it is the fallback if it is, and what computes a model's scores."""
 
     scorer: ScorerInfo
     confidence: float
     features: tuple[str, ...]
     warning: str | None = None
+    predictor: str | None = None
 
 
 class MLService:
@@ -77,6 +79,7 @@ class MLService:
             confidence=self.scorer.confidence,
             features=FEATURE_NAMES,
             warning=self.warning,
+            predictor=self.scorer.describe() if isinstance(self.scorer, LightGbmScorer) else None,
         )
 
     def predict_proba(

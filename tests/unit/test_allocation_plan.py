@@ -192,6 +192,14 @@ def test_dropping_a_required_pair_does_not_help_somebody_forbidden():
     assert (pair.employee_id, pair.from_, pair.to) == ("cy", "required: bo", None)
 
 
+def test_two_exceptions_for_a_pair_count_twice():
+    """Bo needs to be there and a week of capacity (1½), Ana to be there and two exceptions (2)."""
+    people = [employee("ana", availability_status="away"), employee("bo", availability_status="away", max_workload=0)]
+    rules = {"required": [("t1", "bo")], "forbidden": [("t1", "ana")]}
+    (only,) = unassigned(world(task(estimated_hours=40), *people).with_constraints(**rules).plan(), "t1").relaxations
+    assert (only.kind, only.employee_id) == ("combined", "bo")
+
+
 def test_who_rejected_a_task_never_gets_it_again():
     plan = world(task(), ANA, rejections=frozenset({("t1", "ana")})).plan()
     assert reason_codes(plan, "t1") == {"rejected"}

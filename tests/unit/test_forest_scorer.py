@@ -9,12 +9,12 @@ from assignment_engine.allocation.allocators import allocator
 from assignment_engine.allocation.plan import solve
 from assignment_engine.allocation.problem import build_problem
 from assignment_engine.scoring import lightgbm_scorer
-from assignment_engine.scoring.bundle import load_bundle
+from assignment_engine.scoring.bundle import Bundle, load_bundle
 from assignment_engine.scoring.forest.rows import ForestRows
 from assignment_engine.scoring.lightgbm_scorer import BoosterRows, LightGbmScorer
 from assignment_engine.scoring.registry import shipped_models
 from benchmarks.problems import NOW, people, work
-from tests.property.forests import problem, train, trees_of
+from tests.property.forests import problem, train
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def bundle():
 
 
 def compiled_from_the_first_pair(monkeypatch, use):
-    monkeypatch.setattr(lightgbm_scorer, "pays", lambda forest, pairs: use)
+    monkeypatch.setattr(lightgbm_scorer, "pays", lambda *_: use)
 
 
 @pytest.mark.parametrize("method", ["greedy", "balanced"])
@@ -59,15 +59,11 @@ def test_a_big_problem_goes_to_the_compiled_forest(bundle, monkeypatch):
 
 def test_a_model_that_is_not_covered_goes_to_lightgbm_and_says_why(bundle, monkeypatch):
     compiled_from_the_first_pair(monkeypatch, True)
-    trees = trees_of(train({"objective": "binary", "num_leaves": 70, "min_data_in_leaf": 1, "seed": 1}, rounds=2))
-    scorer = LightGbmScorer(bundle)
-    vars(scorer.bundle)["trees"] = trees
-    try:
-        pairs = problem(np.random.default_rng(0), 3, 4)
-        assert isinstance(scorer.prepare(pairs, pairs.initial).rows, BoosterRows)
-        assert scorer.describe() == "Booster.predict: a tree has 70 leaves, the compiled forest reaches 64"
-    finally:
-        del vars(scorer.bundle)["trees"]
+    booster = train({"objective": "binary", "num_leaves": 70, "min_data_in_leaf": 1, "seed": 1}, rounds=2)
+    scorer = LightGbmScorer(Bundle(bundle.manifest, booster.model_to_string()))
+    pairs = problem(np.random.default_rng(0), 3, 4)
+    assert isinstance(scorer.prepare(pairs, pairs.initial).rows, BoosterRows)
+    assert scorer.describe() == "Booster.predict: a tree has 70 leaves, the compiled forest reaches 64"
 
 
 @pytest.mark.parametrize("use", [True, False])

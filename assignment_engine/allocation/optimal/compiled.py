@@ -12,4 +12,4 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 def compiled(loop: Loop) -> Loop:
     """The same function as machine code; compiled at its first call, read from disk afterwards."""
-    return cast("Loop", numba.njit(cache=True, nogil=True)(loop))
+    return cast("Loop", numba.njit(cache=True, nogil=True, error_model="numpy")(loop))

@@ -18,8 +18,11 @@ LEAST_REACH = 1e-3
 MOST_PAIRS = 1_500
 STEPS_PER_TASK = 200
 STEPS_AT_ONCE = 2_000
-HOT, COLD = 3.0, 0.1
-IDLE_CYCLES = 100
+HOT, COLD = (3.0, 1.0, 10.0, 1.0), 0.1
+FRESH_EVERY = 3
+BLUR = 0.3
+UNIT = 0.7
+IDLE_CYCLES = 1_000
 
 
 class Improvement:
@@ -36,7 +39,9 @@ class Improvement:
         self._past[relaxation.columns.people, relaxation.columns.tasks] = relaxation.shares
         self._wishes, self._strength = np.zeros(n, dtype=np.int64), np.zeros(n)
         self._best_loss, self._best_at = np.inf, self._search.at
-        self._scale = float(np.median(self._search.choices.cost[:, 2 if m > 1 else 1]))
+        self._scale = _scale(relaxation, self._search)
+        # Where sizes are coarse, room is lost and won in whole units, and a chain must be able to pay for one.
+        self._hot = max(self._scale, UNIT * float(np.median(relaxation.prices.second)))
 
     def run(self) -> int:
         """Improve the incumbent and its bound while there is time; returns the rounds made."""
@@ -76,6 +81,10 @@ class Improvement:
 
     def _round(self) -> None:
         self._incumbent.tighten(self._prices.step(self._incumbent.value))
+        self._build_from_sets()
+
+    def _build_from_sets(self) -> None:
+        """A plan from the present sets, and how often earlier ones asked for the same."""
         moves.wishes_of(self._prices.sets, self._past, MEMORY, self._search.choices, self._wishes, self._strength)
         self._keep(self._search.build(self._wishes, np.argsort(-self._strength, kind="stable")))
 
@@ -89,20 +98,36 @@ class Improvement:
         return exact.finish(self._model, self._incumbent, pairs, self._budget.part(SHARE_OF_EXACT))
 
     def _anneal(self) -> int:
-        """Cycles of random chains from the best plan, until many in a row bring nothing."""
+        """Cycles of random chains, until many in a row bring nothing: most from the best plan, some from a new one."""
         cycles = idle = 0
         while self._open and idle < IDLE_CYCLES:
-            improved = self._cycle(STEPS_PER_TASK * self._best_at.size)
+            if cycles % FRESH_EVERY == FRESH_EVERY - 1:
+                self._fresh()
+            else:
+                self._search.load(self._best_at)
+            improved = self._cycle(STEPS_PER_TASK * self._best_at.size, HOT[cycles % len(HOT)] * self._hot)
             idle = 0 if improved else idle + 1
             cycles += 1
         return cycles
 
-    def _cycle(self, steps: int) -> bool:
+    def _fresh(self) -> None:
+        """A plan from the best sets at prices near the best ones."""
+        noise = self._random.standard_normal(self._wishes.size)
+        self._prices.evaluate(self._prices.best + BLUR * self._scale * noise)
+        self._build_from_sets()
+
+    def _cycle(self, steps: int, hot: float) -> bool:
         """One cooling, faster where the budget would not last for all steps; returns whether it found a better plan."""
         budget, done, part = self._budget.part(1.0), 0, 0.0
-        self._search.load(self._best_at)
         while part < 1.0 and self._open:
-            self._search.anneal(STEPS_AT_ONCE, HOT * self._scale * (COLD / HOT) ** part)
+            self._search.anneal(STEPS_AT_ONCE, hot * (COLD * self._scale / hot) ** part)
             done += STEPS_AT_ONCE
             part = max(done / steps, budget.spent / budget.seconds)
         return self._keep(self._search.back_to_best())
+
+
+def _scale(relaxation: Relaxation, search: Search) -> float:
+    """A loss that matters little: the regret of a second choice, or a thousandth of a task where all are equal."""
+    second = search.choices.cost[:, min(2, search.choices.cost.shape[1] - 1)]
+    median = float(np.median(second[np.isfinite(second)]))
+    return max(median, 1e-3 * float(np.abs(relaxation.worth).mean()), search.worth)

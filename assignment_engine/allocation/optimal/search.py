@@ -6,12 +6,13 @@ import numpy as np
 
 from assignment_engine.allocation.optimal import moves
 from assignment_engine.allocation.optimal.model import Model
-from assignment_engine.allocation.optimal.prices import best_people
+from assignment_engine.allocation.optimal.prices import Prices, best_people
 from assignment_engine.allocation.optimal.problem import NOBODY
 from assignment_engine.allocation.optimal.relaxation import Relaxation
-from assignment_engine.features.arrays import Ints
+from assignment_engine.features.arrays import Floats, Ints
 
 CHOICES = 24
+LIGHTEST = 6
 ABSENCE = 10.0
 WORTH = 1e-9
 
@@ -82,23 +83,46 @@ class Search:
 def _choices(model: Model, relaxation: Relaxation) -> moves.Choices:
     n, m = model.shape
     prices = relaxation.prices
-    people = best_people(model, prices, CHOICES)
+    people = _candidates(model, prices)
     tasks = np.arange(n)[:, None]
     seconds = model.seconds[tasks, people]
-    worth = relaxation.worth
     reduced = model.value[tasks, people] - prices.second[people] * seconds - prices.place[people]
-    regret = np.maximum(worth[:, None] - reduced, 0.0)
+    regret = np.maximum(relaxation.worth[:, None] - reduced, 0.0)
+    regret[:, 1:][people[:, 1:] == people[:, :-1]] = np.inf
+    order = np.argsort(regret, axis=1, kind="stable")
+    people, seconds, regret = (np.take_along_axis(array, order, axis=1) for array in (people, seconds, regret))
     able = np.isfinite(regret)
-    greatest = float(regret[able].max(initial=0.0)) + model.spread
-    absent = np.where(model.mandatory, ABSENCE * greatest + 1.0, worth)
     return moves.Choices(
         person=np.concatenate([np.full((n, 1), m), people], axis=1),
         seconds=np.concatenate([np.zeros((n, 1), dtype=np.int64), seconds], axis=1),
-        cost=np.concatenate([absent[:, None], regret], axis=1),
+        cost=np.concatenate([_absence(model, relaxation, seconds, regret)[:, None], regret], axis=1),
         width=1 + able.sum(axis=1),
         second_price=np.append(prices.second, 0.0),
         place_price=np.append(prices.place, 0.0),
     )
+
+
+def _candidates(model: Model, prices: Prices) -> Ints:
+    """The people with the best reduced value, and those from whom a task takes least, shape (n, k); ascending."""
+    best = best_people(model, prices, CHOICES)
+    if best.shape[1] == model.shape[1] or model.seconds.strides[1] == 0:
+        return np.sort(best, axis=1)
+    far = np.where(model.eligible, model.seconds, np.iinfo(np.int64).max)
+    lightest = np.argpartition(far, LIGHTEST - 1, axis=1)[:, :LIGHTEST]
+    return np.sort(np.concatenate([best, lightest], axis=1), axis=1)
+
+
+def _absence(model: Model, relaxation: Relaxation, seconds: Ints, regret: Floats) -> Floats:
+    """What it costs to leave each task undone, shape (n,).
+
+    Mandatory tasks cost more than any chain can, large ones most: one that is left over may then be exchanged for a
+    smaller one, for which room is found more easily.
+    """
+    able = np.isfinite(regret)
+    greatest = float(regret[able].max(initial=0.0)) + model.spread
+    size = np.where(able, seconds, 0).sum(axis=1) / np.maximum(able.sum(axis=1), 1)
+    dear = ABSENCE * greatest * (1.0 + size / max(1.0, float(size.max(initial=0.0)))) + 1.0
+    return np.where(model.mandatory, dear, relaxation.worth)
 
 
 def _empty(model: Model, choices: moves.Choices) -> moves.State:

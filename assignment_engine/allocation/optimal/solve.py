@@ -17,7 +17,7 @@ from assignment_engine.features.arrays import Ints
 SMALL = 1_500
 SHARE_OF_RELAXATION = 0.5
 SHARE_OF_EXACT = 0.5
-SHARE_OF_WAITING = 0.6
+SHARE_OF_WAITING = 0.9
 
 
 def solve_gap(

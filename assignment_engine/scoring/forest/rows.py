@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from assignment_engine.scoring.forest.kernels import Kernels, People, Work, kern
 from assignment_engine.scoring.forest.tables import Forest, Rows, aligned
 
 PAIRS_PER_THREAD = 4096
+Numbers = TypeVar("Numbers", Floats, Ints)
 _FIRST = np.zeros(1, dtype=np.int64)
 _FOLLOW_LOADS = frozenset({"workload_ratio", "active_tasks"})
 
@@ -95,16 +97,16 @@ def _work(forest: Forest, pairs: Pairs, loads: Loads) -> Work:
         rows=np.ascontiguousarray(np.transpose(rows)),
         complexity=_plain(given.complexity),
         estimated_hours=_plain(given.estimated_hours),
-        department=given.department,
-        category=given.category,
-        requirement=given.requirement,
+        department=_plain(given.department),
+        category=_plain(given.category),
+        requirement=_plain(given.requirement),
         begin=np.cumsum([0, *sizes]),
         columns=np.concatenate([np.zeros(0, dtype=np.int64), *(r.columns for r in pairs.requirements)]),
         levels=np.concatenate([np.zeros(0), *(r.levels for r in pairs.requirements)]),
     )
 
 
-def _plain(values: Floats) -> Floats:
+def _plain(values: Numbers) -> Numbers:
     """`values` as compiled code takes them: contiguous and writable, or it would be compiled once more."""
     return np.require(values, requirements=["C", "W"])
 
