@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from assignment_engine.allocation.allocators import Allocation, Allocator, allocator
 from assignment_engine.allocation.explain import unassigned_of
 from assignment_engine.allocation.problem import AllocationProblem, build_problem
 from assignment_engine.allocation.report import report_of
 from assignment_engine.domain.constraints import Constraints
+from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.domain.intake import read_employees, read_tasks
 from assignment_engine.domain.plans import Plan, PlannedAssignment, ScorerInfo
 from assignment_engine.domain.types import SECONDS_PER_HOUR, InputNotes, Method
@@ -32,6 +34,7 @@ def plan(
     time_budget_seconds: float | None = None,
     scorer: Scorer | None = None,
     now: datetime | None = None,
+    time_zone: str = "UTC",
     progress: bool = False,
 ) -> Plan:
     """Decide who should do what, with no database.
@@ -43,6 +46,7 @@ def plan(
     weight : for "balanced", how much load counts against score, 0 to 1 (0.3).
     time_budget_seconds : for "optimal", when to answer with the best plan so far (10).
     scorer : by default the champion model that ships with the package.
+    time_zone : zone of times that come without one; using it is counted in the plan's warnings.
     now : the moment ages and deadlines are measured from; by default this one.
 
     Raises
@@ -50,7 +54,7 @@ def plan(
     InvalidInputError
         With every bad field of the input.
     """
-    notes = InputNotes()
+    notes = InputNotes(time_zone)
     people, work = read_employees(employees, notes), read_tasks(tasks, notes)
     warning = None
     if scorer is None:
@@ -68,7 +72,11 @@ def plan(
 
 
 def read_constraints(given: Constraints | dict[str, Any] | None) -> Constraints:
-    return given if isinstance(given, Constraints) else Constraints(**given or {})
+    """Constraints from a record or a dict; errors point below `/constraints`."""
+    try:
+        return Constraints.model_validate(given or {})
+    except ValidationError as exc:
+        raise InvalidInputError.from_pydantic(exc, "/constraints") from exc
 
 
 def solve(problem: AllocationProblem, chosen: Allocator, *, progress: bool = False) -> tuple[Plan, Floats]:

@@ -6,7 +6,6 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -62,7 +61,7 @@ def plan_command(
     from assignment_engine.scoring.fallback import WeightedFallback
     from assignment_engine.scoring.registry import load_scorer
 
-    notes = InputNotes(_zone(time_zone))
+    notes = InputNotes(time_zone)
     employees = _read(Employee, employees_file, notes, skip_bad_rows=skip_bad_rows)
     tasks = _read(Task, tasks_file, notes, skip_bad_rows=skip_bad_rows)
     chosen, warning = (WeightedFallback(), None) if scorer == "fallback" else load_scorer(model_dir)
@@ -75,13 +74,6 @@ def plan_command(
     if out:
         _write(made, out)
         click.echo(f"written to {out}")
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as exc:
-        raise InvalidInputError.at("--time-zone", f"there is no time zone {name!r}") from exc
 
 
 def _read(kind: type[Any], path: Path, notes: InputNotes, *, skip_bad_rows: bool) -> tuple[Any, ...]:

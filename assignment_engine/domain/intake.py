@@ -30,6 +30,7 @@ _NUMBER_FIELDS = frozenset(
     | {"complexity_score", "hours"}
 )
 _INTEGER_FIELDS = frozenset({"max_units", "units"})
+_TEXT_FIELDS = frozenset({"name", "title", "description", "department", "category", "ticket_number", "queue"})
 _ID_FIELDS = frozenset({"preferred_employee", "dependencies"})
 _NOT_FROM_FILES = frozenset({"history"})
 MAX_CELL = 1_000_000
@@ -98,9 +99,10 @@ def _frame_rows(kind: type[Record], frame: Any, pointer: str, notes: InputNotes)
 
 
 def _whole(name: str, value: object) -> object:
-    """pandas turns integer columns with gaps into floats; give them back."""
-    whole = _INTEGER_FIELDS | _ID_FIELDS
-    return int(value) if name in whole and isinstance(value, float) and value.is_integer() else value
+    """pandas turns integer columns with gaps into floats; give them back, as text where text is meant."""
+    if name in _INTEGER_FIELDS | _ID_FIELDS | _TEXT_FIELDS and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if name in _TEXT_FIELDS and isinstance(value, int) else value
 
 
 def _column_name(name: object) -> str:

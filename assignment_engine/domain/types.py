@@ -8,10 +8,12 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from enum import StrEnum
 from numbers import Integral, Real
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import uuid_utils
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
+
+from assignment_engine.domain.errors import InvalidInputError
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}$"
 RESERVED_IDS = frozenset(
@@ -178,7 +180,7 @@ class InputNotes:
     """What reading the input had to assume, counted; becomes the plan's warnings. `zone` is that of naive times."""
 
     def __init__(self, zone: tzinfo | str = UTC) -> None:
-        self.zone: tzinfo = ZoneInfo(zone) if isinstance(zone, str) else zone
+        self.zone: tzinfo = _zone(zone) if isinstance(zone, str) else zone
         self._counts: dict[str, int] = {}
 
     def count(self, what: str, times: int = 1) -> None:
@@ -188,6 +190,13 @@ class InputNotes:
     @property
     def warnings(self) -> tuple[str, ...]:
         return tuple(f"{what}: {times}" for what, times in self._counts.items())
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as exc:
+        raise InvalidInputError.at("/time_zone", f"there is no time zone {name!r}") from exc
 
 
 def _instant_reader(*, end_of_day: bool) -> Any:

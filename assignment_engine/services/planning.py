@@ -87,7 +87,8 @@ class SchedulerService:
     ) -> Plan:
         """A plan, not stored. Tasks and employees are records, dicts, frames, or None for those of the database.
 
-        Options: `task_ids`, `employee_ids`, `weight` (balanced), `time_budget_seconds` (optimal).
+        Options: `task_ids`, `employee_ids`, `weight` (balanced), `time_budget_seconds` (optimal), `time_zone` (of
+        times that have none; UTC).
         """
         return self._solve(plan_request(tasks, employees, constraints, method, **options)).plan
 
@@ -181,10 +182,12 @@ def plan_request(
     employees: object,
     constraints: Constraints | dict[str, Any] | None,
     method: Method | str,
+    *,
+    time_zone: str = "UTC",
     **options: Any,
 ) -> PlanRequest:
     """A request from whatever a library user has at hand; notes which defaults were used."""
-    notes = InputNotes()
+    notes = InputNotes(time_zone)
     return PlanRequest(
         tasks=None if tasks is None else read_tasks(tasks, notes),
         employees=None if employees is None else read_employees(employees, notes),

@@ -83,7 +83,7 @@ def test_local_search_keeps_to_the_rules_and_knows_what_it_loses(problem, seed):
     model = Model.of(problem)
     incumbent = Incumbent(model)
     relaxation = relax(model, timeless(), incumbent)
-    search = Search(model, relaxation, seed)
+    search = Search(model, relaxation, timeless(), seed)
     rng = np.random.default_rng(seed)
     n, m = model.shape
     built = search.build(search.chosen(rng.integers(0, m + 1, n)), rng.permutation(n))

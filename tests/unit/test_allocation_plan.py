@@ -308,3 +308,15 @@ def test_records_read_in_a_stated_zone_can_be_planned():
 def test_plan_refuses_bad_constraints(constraints):
     with pytest.raises(InvalidInputError):
         assignment_engine.plan([task()], [ANA], constraints=constraints, scorer=WeightedFallback(), now=NOW)
+
+
+def test_bad_constraints_are_pointed_to():
+    with pytest.raises(InvalidInputError) as refused:
+        assignment_engine.plan([], [], constraints={"speed": 3, "max_assignments": -1})
+    assert [error.pointer for error in refused.value.errors] == ["/constraints/max_assignments", "/constraints/speed"]
+
+
+def test_the_zone_of_naive_times_can_be_stated():
+    tasks = [{"task_id": "a", "deadline": "2026-03-05T12:00"}]
+    noted = assignment_engine.plan(tasks, [{"employee_id": "e"}], time_zone="Europe/Berlin").report.warnings
+    assert "deadline without a time zone, read as Europe/Berlin: 1" in noted

@@ -182,3 +182,15 @@ def test_a_fraction_is_not_a_count():
 def test_column_names_may_be_written_as_words():
     frame = pd.DataFrame({" Employee ID": ["a"], "Max Workload": [20]})
     assert read_employees(frame) == (employee("a", max_workload=20),)
+
+
+def test_numbers_in_text_columns_of_a_frame_are_text():
+    frame = pd.DataFrame({"task_id": [1, 2], "ticket_number": [4711, None], "department": [7, 8]})
+    first, second = read_tasks(frame)
+    assert (first.ticket_number, first.department) == ("4711", "7")
+    assert (second.ticket_number, second.department) == (None, "8")
+
+
+def test_a_zone_that_does_not_exist_is_named():
+    with pytest.raises(InvalidInputError, match="there is no time zone 'Atlantis/Center'"):
+        InputNotes("Atlantis/Center")

@@ -33,7 +33,7 @@ class Improvement:
         self._model, self._relaxation = model, relaxation
         self._incumbent, self._budget = incumbent, budget
         self._random = np.random.default_rng(seed)
-        self._search = Search(model, relaxation, seed)
+        self._search = Search(model, relaxation, budget, seed)
         self._prices = TaskPrices(model, relaxation)
         self._past = np.zeros((m, n), dtype=np.float32)
         self._past[relaxation.columns.people, relaxation.columns.tasks] = relaxation.shares
@@ -45,13 +45,18 @@ class Improvement:
 
     def run(self) -> int:
         """Improve the incumbent and its bound while there is time; returns the rounds made."""
-        given = self._incumbent.assigned
-        people = np.where(given == NOBODY, self._model.shape[1], given)
-        self._keep(self._search.build(self._search.chosen(people), self._random.permutation(given.size)))
+        self._from_incumbent()
         rounds = self._settle_prices()
         if self._open and self._exact():
             return rounds
+        self._from_incumbent()
         return rounds + self._anneal()
+
+    def _from_incumbent(self) -> None:
+        """The best plan known, improved by chains."""
+        given = self._incumbent.assigned
+        people = np.where(given == NOBODY, self._model.shape[1], given)
+        self._keep(self._search.build(self._search.chosen(people), self._random.permutation(given.size)))
 
     def rehearse(self) -> None:
         """Touch every compiled loop."""

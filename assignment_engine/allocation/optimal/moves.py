@@ -49,6 +49,14 @@ class State(NamedTuple):
     position: Ints
 
 
+class Queue(NamedTuple):
+    """Tasks to look at: a ring from `ends[0]` on that holds `ends[1]` tasks, and whether a task is in it."""
+
+    waiting: Ints
+    due: Marks
+    ends: Ints
+
+
 class Chain(NamedTuple):
     """Tasks and the choices they move to, first to last, and the pushes to try at each step, best first."""
 
@@ -227,38 +235,38 @@ def follow(step: int, choices: Choices, state: State, chain: Chain) -> int:
 
 
 @compiled
-def descend(order: Ints, worth: float, choices: Choices, state: State, chain: Chain) -> None:
-    """Apply chains that lower the loss by more than `worth` until none is left.
+def descend(most: int, worth: float, queue: Queue, choices: Choices, state: State, chain: Chain) -> bool:
+    """Apply chains that lower the loss by more than `worth` from the tasks that wait, at most so many.
 
-    Tasks are looked at in the given order, and again when the people near them have changed.
+    When a chain changes people, their tasks wait again. Returns whether any task is left waiting.
     """
-    waiting, due = order.copy(), np.ones(order.size, np.uint8)
-    head, tasks = 0, order.size
-    while tasks > 0:
-        task = waiting[head]
-        head = (head + 1) % order.size
-        tasks -= 1
-        due[task] = 0
+    for _ in range(most):
+        if queue.ends[1] == 0:
+            break
+        task = queue.waiting[queue.ends[0]]
+        queue.ends[0] = (queue.ends[0] + 1) % queue.waiting.size
+        queue.ends[1] -= 1
+        queue.due[task] = 0
         length = find_chain(task, -worth, 0.0, choices, state, chain)[0]
         for step in range(length - 1, -1, -1):
             left = choices.person[chain.task[step], state.at[chain.task[step]]]
             move(chain.task[step], chain.choice[step], choices, state)
             entered = choices.person[chain.task[step], chain.choice[step]]
             for person in (left, entered):
-                tasks = call_again(person, waiting, due, head, tasks, state)
+                call_again(person, queue, state)
+    return bool(queue.ends[1] > 0)
 
 
 @compiled
-def call_again(person: int, waiting: Ints, due: Marks, head: int, tasks: int, state: State) -> int:
-    """Put the tasks of a person behind those that wait, in a ring from `head` on; returns how many wait now."""
+def call_again(person: int, queue: Queue, state: State) -> None:
+    """Put the tasks of a person behind those that wait."""
     if person < state.held.size:
         for member in range(state.held[person]):
             task = state.members[person, member]
-            if due[task] == 0:
-                due[task] = 1
-                waiting[(head + tasks) % waiting.size] = task
-                tasks += 1
-    return tasks
+            if queue.due[task] == 0:
+                queue.due[task] = 1
+                queue.waiting[(queue.ends[0] + queue.ends[1]) % queue.waiting.size] = task
+                queue.ends[1] += 1
 
 
 @compiled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ SUBGRADIENT_STEPS = 100
 ROUNDS = 10
 TIGHT = 1e-5
 ABSENCE = 4.0
+SECONDS_PER_PAIR = 1e-5  # the program does not watch the clock at every step
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,21 @@ class Relaxation:
 def relax(model: Model, budget: Budget, incumbent: Incumbent) -> Relaxation:
     """Solve the relaxation as well as the budget allows; every bound met on the way tightens the incumbent's."""
     small = model.value.size <= FEW_PAIRS
-    prices, _ = subgradient(model, budget.part(0.3), 0 if small else SUBGRADIENT_STEPS)
+    prices, _ = subgradient(model, budget.part(0.4), 0 if small else SUBGRADIENT_STEPS)
     columns = Columns(*np.nonzero(model.eligible)) if small else _columns(model, prices, FIRST_CANDIDATES)
     best = Relaxation(prices, valuation(model, prices), columns, np.zeros(columns.tasks.size))
     incumbent.tighten(best.valuation.bound)
     for _ in range(ROUNDS):
-        answer = solve_linear(model, columns, budget, ABSENCE * model.spread + 1.0) if columns.tasks.size else None
+        if not columns.tasks.size or budget.left < SECONDS_PER_PAIR * columns.tasks.size:
+            break
+        answer = solve_linear(model, columns, budget, ABSENCE * model.spread + 1.0)
         if answer is None:
             break
         found = valuation(model, answer.prices)
         incumbent.tighten(found.bound)
-        if found.bound <= best.valuation.bound or not best.shares.any():
-            best = Relaxation(answer.prices, found, columns, answer.shares)
+        better = Relaxation(answer.prices, found, columns, answer.shares)
+        # While pairs are missing, the program's own prices may be worse than those that chose the pairs.
+        best = better if found.bound <= best.valuation.bound else replace(best, columns=columns, shares=answer.shares)
         if found.bound - answer.value <= TIGHT * abs(found.bound) or incumbent.bound == -np.inf:
             break
         columns = _with_more(model, columns, answer.prices)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from assignment_engine.allocation.optimal import moves
-from assignment_engine.allocation.optimal.model import Model
+from assignment_engine.allocation.optimal.model import Budget, Model
 from assignment_engine.allocation.optimal.prices import Prices, best_people
 from assignment_engine.allocation.optimal.problem import NOBODY
 from assignment_engine.allocation.optimal.relaxation import Relaxation
@@ -15,13 +15,14 @@ CHOICES = 24
 LIGHTEST = 6
 ABSENCE = 10.0
 WORTH = 1e-9
+AT_ONCE = 500
 
 
 class Search:
     """Plans are made from wishes, and improved. Every plan keeps to capacity and limits."""
 
-    def __init__(self, model: Model, relaxation: Relaxation, seed: int) -> None:
-        self._model = model
+    def __init__(self, model: Model, relaxation: Relaxation, budget: Budget, seed: int) -> None:
+        self._model, self._budget = model, budget
         self.choices = _choices(model, relaxation)
         self.worth = WORTH * max(1.0, model.spread)
         self._chain = _chain(seed)
@@ -37,7 +38,12 @@ class Search:
         """Make a plan from wishes, taken in this order, and lower its loss by chains; returns the loss."""
         self._state = _empty(self._model, self.choices)
         moves.place_wishes(wishes, order, self.choices, self._state)
-        moves.descend(order, self.worth, self.choices, self._state, self._chain)
+        queue = moves.Queue(
+            order.copy(), np.ones(order.size, dtype=np.uint8), np.array([0, order.size], dtype=np.int64)
+        )
+        while moves.descend(AT_ONCE, self.worth, queue, self.choices, self._state, self._chain):
+            if not self._budget.left:
+                break
         self._kept, self._best = self.at, self.loss
         return self._best
 

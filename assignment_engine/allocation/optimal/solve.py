@@ -15,6 +15,7 @@ from assignment_engine.allocation.optimal.rounding import filled, rounded
 from assignment_engine.features.arrays import Ints
 
 SMALL = 1_500
+SEARCHABLE = 20_000
 SHARE_OF_RELAXATION = 0.5
 SHARE_OF_EXACT = 0.5
 SHARE_OF_WAITING = 0.9
@@ -69,7 +70,8 @@ def _solve(model: Model, incumbent: Incumbent, budget: Budget, seed: int) -> int
     if compiling is None or incumbent.closed:
         return 0
     if not warmup.ended(compiling, budget.part(SHARE_OF_WAITING)):
-        exact.finish(model, incumbent, exact.useful_at_prices(model, incumbent, relaxation), budget)
+        if pairs <= SEARCHABLE:
+            exact.finish(model, incumbent, exact.useful_at_prices(model, incumbent, relaxation), budget)
         return 0
     from assignment_engine.allocation.optimal.improve import Improvement  # noqa: PLC0415  (loads numba)
 

@@ -18,8 +18,9 @@ def places(model: Model) -> Ints | None:
         return np.zeros(m, dtype=np.int64)
     far = int(model.capacity.max()) + 1
     ordered = np.sort(np.where(model.eligible, model.seconds, far), axis=0)
-    fewest = _fitting(np.where(ordered < far, ordered, 0)[::-1], model)
-    most = np.minimum(_fitting(ordered, model), model.eligible.sum(axis=0))
+    able = model.eligible.sum(axis=0)
+    fewest = _fitting(np.where(ordered < far, ordered, 0)[::-1], model) - (n - able)  # the others come first, as 0
+    most = np.minimum(_fitting(ordered, model), able)
     fewest, most = np.minimum(fewest, model.limit), np.minimum(most, model.limit)
     return most if np.array_equal(np.minimum(fewest, most), most) and n * int(most.sum()) <= MOST_CELLS else None
 
