@@ -13,7 +13,7 @@ import time
 import click
 import numpy as np
 
-from assignment_engine.allocation.allocators import allocator
+from assignment_engine.allocation.methods import allocator
 from assignment_engine.allocation.plan import solve
 from assignment_engine.allocation.problem import build_problem
 from assignment_engine.allocation.verify import verify

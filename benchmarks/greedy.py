@@ -19,7 +19,8 @@ from typing import TypeVar
 import click
 import numpy as np
 
-from assignment_engine.allocation.allocators import Allocation, allocator
+from assignment_engine.allocation.allocators import Allocation
+from assignment_engine.allocation.methods import allocator
 from assignment_engine.allocation.plan import solve
 from assignment_engine.allocation.problem import AllocationProblem, build_problem
 from assignment_engine.allocation.report import report_of

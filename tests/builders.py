@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from assignment_engine.allocation.allocators import allocator
+from assignment_engine.allocation.methods import allocator
 from assignment_engine.allocation.plan import solve
 from assignment_engine.allocation.problem import AllocationProblem, build_problem
 from assignment_engine.domain.constraints import Constraints

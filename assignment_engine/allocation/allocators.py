@@ -170,24 +170,3 @@ def shown(rows: Iterable[int], what: str, unit: str, *, progress: bool) -> Itera
     from tqdm import tqdm  # noqa: PLC0415  (only where a person watches)
 
     return tqdm(rows, desc=what, unit=unit, delay=2.0, leave=False)
-
-
-def allocator(
-    method: Method | str, *, weight: float | None = None, time_budget_seconds: float | None = None
-) -> Allocator:
-    """The allocator of that name; `weight` is for balanced, `time_budget_seconds` for optimal.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is no such method, or the weight or the time is out of range.
-    """
-    if method not in list(Method):
-        raise InvalidInputError.at("/method", f"expected one of {', '.join(Method)} (got {method!r})")
-    if Method(method) is Method.BALANCED:
-        return BalancedAllocator(DEFAULT_BALANCE_WEIGHT if weight is None else weight)
-    if Method(method) is Method.OPTIMAL:
-        from assignment_engine.allocation.optimal.allocator import OptimalAllocator  # noqa: PLC0415  (builds on this)
-
-        return OptimalAllocator() if time_budget_seconds is None else OptimalAllocator(time_budget_seconds)
-    return GreedyAllocator()

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from assignment_engine.allocation.allocators import Allocation, Allocator, allocator
+from assignment_engine.allocation.allocators import Allocation, Allocator
 from assignment_engine.allocation.explain import unassigned_of
+from assignment_engine.allocation.methods import allocator
 from assignment_engine.allocation.problem import AllocationProblem, build_problem
 from assignment_engine.allocation.report import report_of
 from assignment_engine.domain.constraints import Constraints

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from assignment_engine.allocation.allocators import allocator
+from assignment_engine.allocation.methods import allocator
 from assignment_engine.allocation.plan import read_constraints, solve
 from assignment_engine.allocation.problem import AllocationProblem
 from assignment_engine.config import Settings, read_settings

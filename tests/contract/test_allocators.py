@@ -8,7 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from assignment_engine.allocation.allocators import allocator
+from assignment_engine.allocation.methods import allocator
 from assignment_engine.allocation.plan import solve
 from assignment_engine.allocation.verify import verify
 from assignment_engine.domain.constraints import Constraints

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from assignment_engine.allocation.allocators import allocator
 from assignment_engine.allocation.eligibility import Eligibility
+from assignment_engine.allocation.methods import allocator
 from assignment_engine.allocation.plan import solve
 from assignment_engine.allocation.verify import verify
 from assignment_engine.domain.plans import Plan, PlannedAssignment

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import assignment_engine
-from assignment_engine.allocation.allocators import allocator
+from assignment_engine.allocation.methods import allocator
 from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.domain.intake import read_tasks
 from assignment_engine.domain.types import InputNotes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assignment_engine.allocation.allocators import allocator
+from assignment_engine.allocation.methods import allocator
 from assignment_engine.allocation.plan import solve
 from assignment_engine.allocation.problem import build_problem
 from assignment_engine.scoring import lightgbm_scorer

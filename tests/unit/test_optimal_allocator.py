@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from assignment_engine.allocation.allocators import BalancedAllocator, GreedyAllocator, allocator
+from assignment_engine.allocation.allocators import BalancedAllocator, GreedyAllocator
+from assignment_engine.allocation.methods import allocator
 from assignment_engine.allocation.optimal.allocator import OptimalAllocator
 from assignment_engine.allocation.plan import solve
 from assignment_engine.allocation.verify import verify
