@@ -23,7 +23,7 @@ def problems(draw) -> GapProblem:
     n, m = draw(st.integers(1, 5)), draw(st.integers(1, 3))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     value = rng.integers(-3, 10, (n, m)).astype(float) if draw(st.booleans()) else rng.normal(1.0, 1.0, (n, m))
-    value[rng.random((n, m)) < 0.15] = draw(st.sampled_from([np.nan, -np.inf]))
+    value[rng.random((n, m)) < draw(st.sampled_from([0.0, 0.15, 0.5]))] = draw(st.sampled_from([np.nan, -np.inf]))
     seconds = rng.integers(0, 9, (n, m) if draw(st.booleans()) else n) * draw(st.sampled_from([1, 900]))
     capacity = rng.integers(0, 14, m) * draw(st.sampled_from([1, 900]))
     limit = rng.integers(0, n + 1, m) if draw(st.booleans()) else None
@@ -76,6 +76,19 @@ def test_task_prices_give_a_bound_at_every_step(problem):
     bounds = [prices.step(0.0) for _ in range(10)]
     if fewest == 0:
         assert min(bounds) >= value
+
+
+@given(problems())
+def test_no_plan_with_a_pair_is_worth_more_than_the_bound_says_once_the_pair_is_forced(problem):
+    model = Model.of(problem)
+    prices = TaskPrices(model, relax(model, timeless(), Incumbent(model)))
+    for _ in range(5):
+        prices.step(0.0)
+    limits = prices.bound + prices.forced_changes()
+    for assigned in gap.allowed(problem):
+        if not gap.missing(problem, assigned) and model.feasible(np.array(assigned)):
+            value = gap.value_of(problem, assigned)
+            assert all(value <= limits[task, who] + 1e-9 for task, who in enumerate(assigned) if who != -1)
 
 
 @given(problems(), st.integers(0, 2**32))

@@ -37,9 +37,13 @@ def missing(problem: GapProblem, assigned) -> int:
     return sum(bool(must) and person == -1 for must, person in zip(mandatory, assigned, strict=True))
 
 
+def allowed(problem: GapProblem) -> list[tuple[int, ...]]:
+    """Every assignment that breaks no rule."""
+    n, m = problem.value.shape
+    return [assigned for assigned in product(range(-1, m), repeat=n) if not violations(problem, assigned)]
+
+
 def best(problem: GapProblem) -> tuple[int, float]:
     """Fewest mandatory tasks missing, and the greatest value with so few."""
-    n, m = problem.value.shape
-    allowed = [a for a in product(range(-1, m), repeat=n) if not violations(problem, a)]
-    fewest, negative = min((missing(problem, a), -value_of(problem, a)) for a in allowed)
+    fewest, negative = min((missing(problem, a), -value_of(problem, a)) for a in allowed(problem))
     return fewest, -negative

@@ -45,6 +45,12 @@ class TaskPrices:
         profits = knapsack.best_sets(self._value, self._seconds, self._model.capacity, price, self._place, self.sets)
         return safe_sum(profits + float(self._place @ self._model.limit), price) + 1e-12 * abs(profits)
 
+    def forced_changes(self) -> Floats:
+        """What the lowest bound changes at most when a pair is chosen, shape (n, m)."""
+        changes = np.empty_like(self._value)
+        knapsack.forced_changes(self._value, self._seconds, self._model.capacity, self._best, self._place, changes)
+        return changes.T
+
     def step(self, aim: float) -> float:
         """Evaluate the present prices and move them towards a bound of `aim`; returns the bound found."""
         bound = self.evaluate(self._price)

@@ -23,7 +23,7 @@ def useful(model: Model, incumbent: Incumbent, bound: float, reduced: Floats) ->
     """
     if incumbent.missing:
         return model.eligible
-    needed = incumbent.value + 0.5 * model.quantum - 1e-9 * max(1.0, abs(bound))
+    needed = incumbent.value + 0.999 * model.quantum - 1e-9 * max(1.0, abs(bound))
     return model.eligible & (bound + np.minimum(reduced, 0.0) >= needed)
 
 

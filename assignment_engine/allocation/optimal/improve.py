@@ -13,14 +13,16 @@ from assignment_engine.allocation.optimal.search import Search
 
 MEMORY = 0.8
 SHARE_OF_PRICES = 0.3
-SHARE_OF_EXACT = 0.4
+SHARE_BEFORE_EXACT = 0.2
+SHARE_OF_EXACT = 0.6
 LEAST_REACH = 1e-3
-MOST_PAIRS = 1_500
+SEARCHABLE, MOST_PAIRS = 20_000, 1_500
 STEPS_PER_TASK = 200
 STEPS_AT_ONCE = 2_000
 HOT, COLD = (3.0, 1.0, 10.0, 1.0), 0.1
 FRESH_EVERY = 3
 BLUR = 0.3
+TINY = 1e-9
 UNIT = 0.7
 IDLE_CYCLES = 1_000
 
@@ -47,10 +49,12 @@ class Improvement:
         """Improve the incumbent and its bound while there is time; returns the rounds made."""
         self._from_incumbent()
         rounds = self._settle_prices()
-        if self._open and self._exact():
-            return rounds
-        self._from_incumbent()
-        return rounds + self._anneal()
+        if self._model.value.size <= SEARCHABLE:
+            rounds += self._anneal(self._budget.part(SHARE_BEFORE_EXACT))
+            if self._open and self._exact():
+                return rounds
+            self._from_incumbent()
+        return rounds + self._anneal(self._budget)
 
     def _from_incumbent(self) -> None:
         """The best plan known, improved by chains."""
@@ -64,6 +68,7 @@ class Improvement:
         self._round()
         self._search.load(self._best_at)
         self._search.anneal(1, 1.0)
+        self._prices.forced_changes()
 
     @property
     def _open(self) -> bool:
@@ -96,21 +101,20 @@ class Improvement:
     def _exact(self) -> bool:
         """Search the pairs that are left, where they are few; returns whether nothing better exists."""
         pairs = exact.useful_at_prices(self._model, self._incumbent, self._relaxation)
-        reduced = self._model.value - self._prices.best[:, None] - self._relaxation.prices.place
-        pairs &= exact.useful(self._model, self._incumbent, self._prices.bound, reduced)
+        pairs &= exact.useful(self._model, self._incumbent, self._prices.bound, self._prices.forced_changes())
         if np.count_nonzero(pairs) > MOST_PAIRS:
             return False
         return exact.finish(self._model, self._incumbent, pairs, self._budget.part(SHARE_OF_EXACT))
 
-    def _anneal(self) -> int:
+    def _anneal(self, budget: Budget) -> int:
         """Cycles of random chains, until many in a row bring nothing: most from the best plan, some from a new one."""
         cycles = idle = 0
-        while self._open and idle < IDLE_CYCLES:
+        while budget.left and self._open and idle < IDLE_CYCLES:
             if cycles % FRESH_EVERY == FRESH_EVERY - 1:
                 self._fresh()
             else:
                 self._search.load(self._best_at)
-            improved = self._cycle(STEPS_PER_TASK * self._best_at.size, HOT[cycles % len(HOT)] * self._hot)
+            improved = self._cycle(budget, STEPS_PER_TASK * self._best_at.size, HOT[cycles % len(HOT)] * self._hot)
             idle = 0 if improved else idle + 1
             cycles += 1
         return cycles
@@ -121,13 +125,13 @@ class Improvement:
         self._prices.evaluate(self._prices.best + BLUR * self._scale * noise)
         self._build_from_sets()
 
-    def _cycle(self, steps: int, hot: float) -> bool:
+    def _cycle(self, budget: Budget, steps: int, hot: float) -> bool:
         """One cooling, faster where the budget would not last for all steps; returns whether it found a better plan."""
-        budget, done, part = self._budget.part(1.0), 0, 0.0
-        while part < 1.0 and self._open:
+        budget, done, part = budget.part(1.0), 0, 0.0
+        while part < 1.0 and budget.left and self._open:
             self._search.anneal(STEPS_AT_ONCE, hot * (COLD * self._scale / hot) ** part)
             done += STEPS_AT_ONCE
-            part = max(done / steps, budget.spent / budget.seconds)
+            part = max(done / steps, budget.spent / max(budget.seconds, TINY))
         return self._keep(self._search.back_to_best())
 
 

@@ -34,6 +34,16 @@ def by_table(profit: Floats, size: Ints, capacity: int, chosen: Marks) -> float:
 
 
 @compiled
+def best_by_room(profit: Floats, size: Ints, capacity: int) -> Floats:
+    """The value of the best set for every capacity up to this one, shape (capacity + 1,)."""
+    best = np.zeros(capacity + 1)
+    for item in range(profit.size):
+        for room in range(capacity, size[item] - 1, -1):
+            best[room] = max(best[room], best[room - size[item]] + profit[item])
+    return best
+
+
+@compiled
 def fill(profit: Floats, size: Ints, first: int, value: float, room: int) -> tuple[int, float, int, float]:
     """Take items from `first` on while they fit: the first that does not, value, room left, and the bound."""
     item = first
@@ -128,20 +138,40 @@ def best_sets(value: Floats, seconds: Ints, capacity: Ints, price: Floats, place
     chosen = np.empty(n, np.uint8)
     total = 0.0
     for person in range(m):
-        k = 0
-        for task in range(n):
-            sets[person, task] = 0
-            gain = value[person, task] - price[task] - place[person]
-            if gain > 0.0:
-                items[k], profit[k], size[k] = task, gain, seconds[person, task]
-                k += 1
-        if k == 0:
-            continue
-        sort_by_density(items, profit, size, k)
-        if k * capacity[person] < TABLE_CELLS:
+        k = wanted(value[person] - place[person], price, seconds[person], items, profit, size)
+        if (k + 1) * capacity[person] < TABLE_CELLS:
             total += by_table(profit[:k], size[:k], capacity[person], chosen)
         else:
+            sort_by_density(items, profit, size, k)
             total += by_branching(profit[:k], size[:k], capacity[person], chosen)
+        for task in range(n):
+            sets[person, task] = 0
         for position in range(k):
             sets[person, items[position]] = chosen[position]
     return total
+
+
+@compiled
+def wanted(value: Floats, price: Floats, seconds: Ints, items: Ints, profit: Floats, size: Ints) -> int:
+    """Collect the tasks that are worth more than their price; returns how many."""
+    k = 0
+    for task in range(price.size):
+        if value[task] > price[task]:
+            items[k], profit[k], size[k] = task, value[task] - price[task], seconds[task]
+            k += 1
+    return k
+
+
+@compiled
+def forced_changes(value: Floats, seconds: Ints, capacity: Ints, price: Floats, place: Floats, changes: Floats) -> None:
+    """What the bound of `best_sets` changes at most when a pair is chosen: `changes`, shape (m, n), is overwritten."""
+    m, n = value.shape
+    items, profit, size = np.empty(n, np.int64), np.empty(n), np.empty(n, np.int64)
+    for person in range(m):
+        k = wanted(value[person] - place[person], price, seconds[person], items, profit, size)
+        room = capacity[person] if (k + 1) * capacity[person] < TABLE_CELLS else 0
+        best = best_by_room(profit[:k], size[:k], room)
+        for task in range(n):
+            changes[person, task] = value[person, task] - place[person] - price[task]
+            if seconds[person, task] <= room:
+                changes[person, task] += best[room - seconds[person, task]] - best[room]

@@ -44,7 +44,8 @@ class Model:
     """A problem without pairs that no solution can use: those have the value −inf.
 
     `seconds` has shape (n, m) even where it does not depend on the person; it and `capacity` are divided by their
-    greatest common divisor. `limit` is n where there is none. `quantum` is 1 where all values are whole numbers,
+    greatest common divisor. `limit` is n where there is none. Mandatory tasks that nobody can do are counted as `hopeless`
+    and not mandatory here, so that the others are still done as well as possible. `quantum` is 1 where all values are whole numbers,
     otherwise 0: then the value of every solution is whole too.
     """
 
@@ -53,6 +54,7 @@ class Model:
     capacity: Ints
     limit: Ints
     mandatory: Bools
+    hopeless: int
     quantum: float
 
     @classmethod
@@ -67,7 +69,16 @@ class Model:
         never = np.isnan(problem.value) | (seconds > capacity) | (limit == 0)
         never |= (problem.value < 0.0) & ~mandatory[:, None]
         value = np.where(never, -np.inf, problem.value)
-        return cls(value, seconds, capacity, limit.astype(np.int64), mandatory, _quantum(value))
+        hopeless = mandatory & never.all(axis=1)
+        return cls(
+            value=value,
+            seconds=seconds,
+            capacity=capacity,
+            limit=limit.astype(np.int64),
+            mandatory=mandatory & ~hopeless,
+            hopeless=int(np.count_nonzero(hopeless)),
+            quantum=_quantum(value),
+        )
 
     @property
     def shape(self) -> tuple[int, int]:

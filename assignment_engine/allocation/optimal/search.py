@@ -137,11 +137,12 @@ def _empty(model: Model, choices: moves.Choices) -> moves.State:
     smallest = np.where(choices.width > 1, np.where(choices.person < m, choices.seconds, plenty).min(axis=1), plenty)
     fitting = np.searchsorted(np.cumsum(np.sort(np.minimum(smallest, 1 << 40))), model.capacity.max(initial=0), "right")
     most = max(1, min(int(fitting), int(model.limit.max(initial=0)), n))
+    # One place more: where a chain comes back to its start, the last task arrives before the first one leaves.
     return moves.State(
         at=np.zeros(n, dtype=np.int64),
         room=np.append(model.capacity, plenty),
         places=np.append(model.limit, plenty),
-        members=np.zeros((m, most), dtype=np.int64),
+        members=np.zeros((m, most + 1), dtype=np.int64),
         held=np.zeros(m, dtype=np.int64),
         position=np.zeros(n, dtype=np.int64),
     )

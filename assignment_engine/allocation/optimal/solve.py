@@ -47,8 +47,10 @@ def solve_gap(
         incumbent.offer(assigned)
     rounds = _solve(model, incumbent, budget, seed)
     assigned = filled(model, incumbent.assigned)  # a task that is worth nothing is better done than not
-    value, missing = model.total(assigned), model.missing(assigned)
+    value, missing = model.total(assigned), model.missing(assigned) + model.hopeless
     bound = max(incumbent.bound, value) if missing == 0 else incumbent.bound
+    if model.hopeless:
+        bound = -np.inf
     return GapSolution(assigned, value, bound, missing, budget.spent, rounds)
 
 

@@ -22,7 +22,8 @@ def places(model: Model) -> Ints | None:
     fewest = _fitting(np.where(ordered < far, ordered, 0)[::-1], model) - (n - able)  # the others come first, as 0
     most = np.minimum(_fitting(ordered, model), able)
     fewest, most = np.minimum(fewest, model.limit), np.minimum(most, model.limit)
-    return most if np.array_equal(np.minimum(fewest, most), most) and n * int(most.sum()) <= MOST_CELLS else None
+    cells = n * (int(most.sum()) + n)
+    return most if np.array_equal(np.minimum(fewest, most), most) and cells <= MOST_CELLS else None
 
 
 def _fitting(ordered: Ints, model: Model) -> Ints:
