@@ -44,9 +44,9 @@ class Model:
     """A problem without pairs that no solution can use: those have the value −inf.
 
     `seconds` has shape (n, m) even where it does not depend on the person; it and `capacity` are divided by their
-    greatest common divisor. `limit` is n where there is none. Mandatory tasks that nobody can do are counted as `hopeless`
-    and not mandatory here, so that the others are still done as well as possible. `quantum` is 1 where all values are whole numbers,
-    otherwise 0: then the value of every solution is whole too.
+    greatest common divisor. `limit` is n where there is none. Mandatory tasks that nobody can do are counted as
+    `hopeless` and not mandatory here, so that the others are still done as well as possible. `quantum` is 1 where all
+    values are whole numbers, otherwise 0: then the value of every solution is whole too.
     """
 
     value: Floats
@@ -69,7 +69,7 @@ class Model:
         never = np.isnan(problem.value) | (seconds > capacity) | (limit == 0)
         never |= (problem.value < 0.0) & ~mandatory[:, None]
         value = np.where(never, -np.inf, problem.value)
-        hopeless = mandatory & never.all(axis=1)
+        hopeless = mandatory & ~np.isfinite(value).any(axis=1)
         return cls(
             value=value,
             seconds=seconds,
