@@ -60,7 +60,7 @@ SECTIONS = (
     Section(
         "gap",
         "Published instances of the generalised assignment problem",
-        ("benchmarks.gap --sense min --seconds 30", "benchmarks.gap --sense max --seconds 30"),
+        ("benchmarks.gap --sense min --seconds 10", "benchmarks.gap --sense max --seconds 10"),
         needs_data=True,
     ),
     Section("assignment", "Published instances of the assignment problem", ("benchmarks.assignment",), needs_data=True),
