@@ -17,6 +17,8 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    false,
+    text,
 )
 
 from assignment_engine.store.dialects import UtcDateTime, id_type, json_type, long_bytes, long_text, sequence_type
@@ -51,6 +53,15 @@ def _count(name: str, default: int = 0) -> Column[int]:
     return Column(name, BigInteger, nullable=False, server_default=str(default))
 
 
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=false())
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Options of an index over some rows only, where the database has such."""
+    return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
+
+
 def _moment(name: str, *, required: bool = False) -> Column[Any]:
     return Column(name, UtcDateTime(), nullable=not required)
 
@@ -74,6 +85,11 @@ employees = _table(
     Column("queues", json_type(), nullable=False),
     _count("max_units", 1),
     _moment("shift_end"),
+    # Presence: the open session, and since when more work may be given (NULL: not present, paused or busy).
+    Column("session_id", id_type()),
+    _count("session_fence"),
+    _flag("paused"),
+    Column("free_at", UtcDateTime(), index=True),
     _count("version", 1),
     _moment("created_at", required=True),
     _moment("updated_at", required=True),
@@ -110,7 +126,81 @@ tasks = _table(
     _moment("created_at", required=True),
     _moment("updated_at", required=True),
     _moment("deleted_at"),
+    # Waiting: since when, the place in its queue, who may look at it (NULL: nobody now), and when time changes that.
+    _moment("enqueued_at"),
+    _moment("rank_at"),
+    Column("dispatch_key", id_type(96)),
+    _moment("due_at"),
     Index(None, "status", "queue", "priority_level"),
+    Index(None, "dispatch_key", "rank_at", "task_id", **_where("dispatch_key IS NOT NULL")),
+    Index(None, "dispatch_key", "enqueued_at", "task_id", **_where("dispatch_key IS NOT NULL")),
+    Index(None, "due_at", **_where("due_at IS NOT NULL")),
+    Index(None, "rank_at", "task_id", **_where("status IN ('pending', 'in_progress')")),
+)
+
+# What tasks of one key have in common that decides who can ever take them.
+dispatch_keys = _table(
+    "dispatch_keys",
+    Column("dispatch_key", id_type(96), primary_key=True),
+    Column("queue", String(64), nullable=False),
+    Column("minimum_levels", json_type(), nullable=False),
+)
+
+task_dependencies = _table(
+    "task_dependencies",
+    Column("task_id", id_type(), ForeignKey(tasks.c.task_id), primary_key=True),
+    Column("depends_on", id_type(), primary_key=True, index=True),
+)
+
+queues = _table(
+    "queues",
+    Column("name", id_type(), primary_key=True),
+    Column("settings", json_type(), nullable=False),
+    _moment("updated_at", required=True),
+)
+
+sessions = _table(
+    "sessions",
+    Column("session_id", id_type(), primary_key=True),
+    Column("employee_id", id_type(), ForeignKey(employees.c.employee_id), nullable=False),
+    # The person while this session is open, otherwise NULL: nobody has two.
+    Column("open_employee_id", id_type(), unique=True),
+    _count("fence"),
+    _moment("opened_at", required=True),
+    _moment("last_seen_at", required=True),
+    _moment("closed_at"),
+    _text("close_reason", 32),
+    Index(None, "employee_id", "opened_at"),
+)
+
+alerts = _table(
+    "alerts",
+    Column("alert_id", id_type(), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("reason", long_text(), nullable=False),
+    Column("raised_at", UtcDateTime(), nullable=False, index=True),
+    _moment("cleared_at"),
+    # Kind and subject while the alert stands, otherwise NULL: it is raised once.
+    Column("standing", id_type(320), unique=True),
+)
+
+workers = _table(
+    "workers",
+    Column("worker_id", id_type(128), primary_key=True),
+    Column("instance_id", String(128), nullable=False),
+    Column("kind", String(32), nullable=False),
+    _moment("started_at", required=True),
+    _moment("last_seen_at", required=True),
+    _text("busy_with"),
+)
+
+cycles = _table(
+    "cycles",
+    Column("name", String(32), primary_key=True),
+    _moment("last_at", required=True),
+    _moment("quiet_until"),
 )
 
 task_assignments = _table(
@@ -141,9 +231,11 @@ task_assignments = _table(
     _count("capacity_seconds"),
     Column("session_id", id_type()),
     Column("preview_id", id_type()),
+    _moment("offer_expires_at"),
     _moment("created_at", required=True),
     _moment("updated_at", required=True),
     Index(None, "employee_id", "status", "assigned_at"),
+    Index(None, "offer_expires_at", **_where("offer_expires_at IS NOT NULL")),
     Index(None, "task_id"),
 )
 
