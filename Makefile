@@ -24,6 +24,13 @@ check: $(TESTING)  ## the quick part: lint, types, layers, unit tests
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -q -n 2 tests/unit -m "not slow"
 
+.PHONY: up down
+up: $(TESTING)  ## PostgreSQL, Redis, two instances and a worker on this machine, without containers
+	$(BIN)/python deploy/local.py up
+
+down: $(TESTING)  ## end what `make up` started; its data stays in .local
+	$(BIN)/python deploy/local.py down
+
 .PHONY: lint
 lint: $(TESTING)
 	$(BIN)/ruff format --check --quiet .
@@ -37,6 +44,14 @@ format: $(TESTING)
 
 bench: $(BENCH) $(LLEAVES)  ## every benchmark, beside what a user would pick instead; writes docs/benchmarks.md
 	.venv-bench/bin/python -m benchmarks --write docs/benchmarks.md --lleaves-python .venv-lleaves/bin/python
+
+.PHONY: evaluate
+evaluate: $(RUNTIME)  ## what two public logs teach, in tables; EVALUATION_DATA names the directory that holds them
+	@test -n "$$EVALUATION_DATA" || { echo "EVALUATION_DATA names no directory"; exit 2; }
+	$(BIN)/assignment-engine evaluate-log --adapter uci-servicenow-incidents \
+	  "$$EVALUATION_DATA/uci-servicenow-incidents/incident_event_log.csv.gz"
+	$(BIN)/assignment-engine evaluate-log --adapter sip-task-effort \
+	  "$$EVALUATION_DATA/sip-task-effort/Sip-task-info.csv"
 
 # Comparators live apart: they are no part of the product, and lleaves needs an older llvmlite than numba.
 $(BENCH): requirements.lock benchmarks/requirements.lock

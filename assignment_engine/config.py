@@ -12,6 +12,7 @@ from assignment_engine.domain.errors import ConfigurationError
 
 SHORTEST_SECRET = 32
 Secret = Annotated[SecretStr, Field(min_length=SHORTEST_SECRET)]
+StreamName = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 def _upper(value: object) -> object:
@@ -28,12 +29,56 @@ class Settings(BaseSettings):
         description="SQLite, PostgreSQL or MariaDB; `postgres://` and `+asyncpg` forms are accepted",
         repr=False,
     )
+    redis_url: str | None = Field(
+        None, description="Redis: events go to its streams, and instances count rate limits together", repr=False
+    )
+    notification_service_url: str | None = Field(
+        None, description="http(s) address to which every event is POSTed", repr=False
+    )
+    ticket_service_url: str | None = Field(
+        None, description="http(s) address to which every event is POSTed too", repr=False
+    )
+    event_stream: StreamName = Field("assignment-engine:events", description="Redis stream that events are added to")
+    event_stream_length: int = Field(100_000, ge=1000, description="about how many events that stream keeps")
+    ticket_stream: StreamName = Field("ticket-events", description="Redis stream that events about tickets come from")
+    ticket_group: StreamName = Field("assignment-engine", description="consumer group that reads them")
     jwt_secret: Secret | None = Field(
         None, description="HS256 secret of at least 32 bytes; with SQLite `serve` makes its own secret file"
+    )
+    jwt_jwks: str | None = Field(
+        None,
+        description="RS256 instead: file or http(s) address of a JSON Web Key Set; `JWT_SECRET` is not used then",
+        repr=False,
+    )
+    rate_limit: str = Field(
+        "3000/minute", description="calls of one subject, heartbeats apart, in flask-limiter's form; `off` for no limit"
     )
     model_dir: Path | None = Field(None, description="directory of model bundles; default: the shipped one")
     skill_aliases: Path | None = Field(None, description="TOML file with aliases beside the shipped ones")
     preview_ttl_seconds: int = Field(3600, gt=0, description="how long a preview can be finalized")
+    session_timeout_seconds: float = Field(
+        90.0, ge=1, description="silence after which a person is logged out and their live work goes to others"
+    )
+    dispatch_interval_seconds: float = Field(
+        5.0, gt=0, description="how often a worker looks for work that nothing else has given out"
+    )
+    max_concurrent_jobs: int = Field(5, ge=1, description="file jobs that run at once, over all machines")
+    jobs_database_url: str | None = Field(
+        None,
+        description="where the job engine keeps its own tables: PostgreSQL, or a SQLite file for one worker; "
+        "default: a PostgreSQL `DATABASE_URL`, otherwise a SQLite file",
+        repr=False,
+    )
+    stuck_job_seconds: float = Field(600.0, gt=0, description="silence after which a job counts as stuck")
+    triage_phrases: Path | None = Field(
+        None, description="TOML file with phrases of tickets that point to a skill: `[skill]` and `phrase = share`"
+    )
+    gemini_api_key: SecretStr | None = Field(
+        None, description="sends skill names and tickets to Gemini, for vectors of skills and to refine triage"
+    )
+    gemini_model: str = Field("gemini-embedding-001", description="its model for vectors of skills")
+    gemini_text_model: str = Field("gemini-flash-latest", description="its model that refines triage")
+    gemini_base_url: str | None = Field(None, description="another address than Google's, for a proxy")
     scoring_threads: int = Field(1, ge=1, description="threads that score one problem")
     log_level: Annotated[str, BeforeValidator(_upper), Field(pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$")] = Field(
         "INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL"

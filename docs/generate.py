@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from assignment_engine.config import Settings
+from flask_openapi.openapi import OpenAPI
+
+from assignment_engine.config import SHORTEST_SECRET, Settings, read_settings
 from assignment_engine.domain.assignments import TRANSITIONS
 from assignment_engine.features.definition import FEATURES
+from webapp.app import create_app
+from webapp.auth import Role, access_of
 
 DOCS = Path(__file__).parent
 
@@ -70,7 +75,43 @@ def lifecycle_page() -> str:
     return "\n".join([*lines, "", "```mermaid", "stateDiagram-v2", *arrows, "```"]) + "\n"
 
 
-PAGES = {"features.md": features_page, "settings.md": settings_page, "lifecycle.md": lifecycle_page}
+def access_page() -> str:
+    """The table of endpoints and of the roles that each is for."""
+    lines = [
+        "# Who may call what",
+        "",
+        "Generated from the endpoints in `webapp/`. A token's `role` claim is one of the columns; an endpoint without",
+        "any mark is open without a token. A technician reaches what is their own (the token's `sub` is the employee",
+        "id): what is somebody else's is answered like what does not exist. An endpoint that declares nothing is closed",
+        "to everybody.",
+        "",
+        f"| call | {' | '.join(Role)} | what it does |",
+        f"|---|{':-:|' * len(Role)}---|",
+    ]
+    app = create_app(read_settings(database_url="sqlite:///never-opened.db", jwt_secret="-" * SHORTEST_SECRET))
+    return "\n".join([*lines, *sorted(_access_lines(app), key=lambda line: line.split("` |")[0].split()[2])]) + "\n"
+
+
+def _access_lines(app: OpenAPI) -> Iterator[str]:
+    summaries = {
+        (method.upper(), path): operation.get("summary", "")
+        for path, item in app.api_doc["paths"].items()
+        for method, operation in item.items()
+    }
+    for rule in app.url_map.iter_rules():
+        access = access_of(app.view_functions[rule.endpoint])
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        marks = " | ".join("✓" if role in access.roles else "" for role in Role)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield f"| `{method} {path}` | {marks} | {summaries.get((method, path), '')} |"
+
+
+PAGES = {
+    "access.md": access_page,
+    "features.md": features_page,
+    "settings.md": settings_page,
+    "lifecycle.md": lifecycle_page,
+}
 
 
 def requirement_headings(text: str) -> list[str]:

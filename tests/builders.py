@@ -40,6 +40,7 @@ class SkillScorer:
     name: str = "skills"
     version: str = "1"
     confidence: float = 0.5
+    features: tuple[str, ...] = FEATURE_NAMES
 
     def prepare(self, pairs: Pairs, loads: Loads) -> Scores:
         return _SkillScores(pairs)

@@ -10,6 +10,9 @@ import pytest
 
 from assignment_engine.store.database import Database
 from tests.databases import KINDS, Servers, opened
+from tests.redis_server import redis_server, shared_redis
+
+__all__ = ["redis_server", "shared_redis"]
 
 
 @pytest.fixture(scope="session")

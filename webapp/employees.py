@@ -10,8 +10,9 @@ from flask_openapi.models.tag import Tag
 
 from assignment_engine.domain.errors import NotFoundError
 from assignment_engine.domain.records import StoredEmployee
+from assignment_engine.services.dispatch.intake import amend_employee
 from assignment_engine.services.idempotency import Answer
-from assignment_engine.services.people import add_employee, change_employee, remove_employee
+from assignment_engine.services.people import add_employee, remove_employee
 from webapp import render
 from webapp.auth import Role, allow
 from webapp.documents import operation_name
@@ -75,9 +76,14 @@ def get_employee(path: EmployeePath) -> Response:
 @allow(Role.ADMIN)
 def change_employee_fields(path: EmployeePath, body: EmployeeChanges, header: ChangingHeaders) -> Response:
     """Change the fields that are sent."""
-    changed = engine().database.run(
-        lambda unit: change_employee(
-            unit, path.employee_id, body.sent(), expected_version(header, unit.employees.get(path.employee_id).version)
+    parts = engine()
+    changed = parts.database.run(
+        lambda unit: amend_employee(
+            unit,
+            parts.dispatcher,
+            path.employee_id,
+            body.sent(),
+            expected_version(header, unit.employees.get(path.employee_id).version),
         )
     )
     return _shown(changed)

@@ -12,6 +12,7 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
 
 from assignment_engine.domain.intake import CsvContent
+from assignment_engine.services.dispatch.intake import import_content
 from assignment_engine.services.idempotency import Answer, Keep, keeping
 from assignment_engine.services.imports import (
     ImportKind,
@@ -20,7 +21,6 @@ from assignment_engine.services.imports import (
     csv_content,
     list_content,
     read_json_rows,
-    store_content,
 )
 from webapp import render
 from webapp.auth import Role, allow
@@ -90,6 +90,12 @@ def _read(kind: ImportKind, stream: IO[bytes]) -> CsvContent[Any]:
 
 
 def _stored(kind: ImportKind, mode: ImportMode, content: CsvContent[Any], keep: Keep) -> Answer:
-    return engine().database.run(
-        keeping(lambda unit: Answer(HTTPStatus.OK, render.record_bytes(store_content(unit, kind, mode, content))), keep)
+    parts = engine()
+    return parts.database.run(
+        keeping(
+            lambda unit: Answer(
+                HTTPStatus.OK, render.record_bytes(import_content(unit, parts.dispatcher, kind, mode, content))
+            ),
+            keep,
+        )
     )

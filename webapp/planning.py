@@ -7,12 +7,16 @@ from http import HTTPStatus
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
+from pydantic import BaseModel
 
+from assignment_engine.domain.background import JobKind, NewJob
 from assignment_engine.domain.errors import InvalidInputError, TooManyPairsError
 from assignment_engine.domain.intake import refuse_duplicates
 from assignment_engine.domain.plans import FinalizeResult, Preview
+from assignment_engine.jobs.pipeline import pipeline_request
+from assignment_engine.services.background import submit_job
 from assignment_engine.services.finalizing import OnConflict
-from assignment_engine.services.idempotency import Answer, Keep
+from assignment_engine.services.idempotency import Answer, Keep, UseCase
 from assignment_engine.services.planning import PlanRequest, assumptions
 from webapp import render
 from webapp.auth import Role, allow
@@ -32,6 +36,12 @@ blueprint = APIBlueprint(
     abp_security=[{"bearer": []}],
     operation_id_callback=operation_name,
 )
+
+
+class Submitted(BaseModel):
+    """A job was written down; ask `/batch/status/{job_id}` what became of it."""
+
+    job_id: str
 
 
 @blueprint.post("/assignments/preview", responses={HTTPStatus.CREATED: Preview, **for_json()})
@@ -68,21 +78,32 @@ def finalize_assignments(path: PreviewPath, body: FinalizeBody) -> Response:
 
 @blueprint.post(
     "/trigger_pipeline",
-    responses={HTTPStatus.OK: one_of(Preview, FinalizeResult), **for_json(HTTPStatus.CONFLICT)},
+    responses={
+        HTTPStatus.OK: one_of(Preview, FinalizeResult),
+        HTTPStatus.ACCEPTED: Submitted,
+        **for_json(HTTPStatus.CONFLICT),
+    },
 )
 @allow(Role.PLANNER, Role.ADMIN)
 def trigger_pipeline(body: PipelineBody, header: CreatingHeaders) -> Response:
-    """Plan, and with `finalize` make the plan real at once."""
+    """Plan, and with `finalize` make the plan real at once; with `async` a worker does it, as a job."""
     if body.async_:
-        raise InvalidInputError.at("/async", "planning in the background is not available yet; leave it out")
+        return sent(once(header).run(_submission(_plan_request(body), finalize=body.finalize)))
     request = _plan_request(body, MOST_PAIRS_AT_ONCE)
     work = _finalized if body.finalize else _previewed
     try:
         answer = once(header).answer(lambda keep: work(request, HTTPStatus.OK, keep))
     except TooManyPairsError as exc:
-        detail = f"{exc}: planning in the background, which that many need, is not available yet"
-        raise InvalidInputError.at("/async", detail) from exc
+        raise InvalidInputError.at("/async", f"{exc}, or in the background with true") from exc
     return sent(answer)
+
+
+def _submission(request: PlanRequest, *, finalize: bool) -> UseCase:
+    """Write the plan down as a job, checked as far as that can be done at once."""
+    engine().scheduler.check(request)
+    subject = identity().subject
+    new = NewJob(JobKind.PIPELINE, pipeline_request(request, subject, finalize=finalize), subject)
+    return lambda unit: Answer(HTTPStatus.ACCEPTED, render.json_bytes({"job_id": submit_job(unit, new).id}))
 
 
 def _plan_request(body: PlanBody, most_pairs: int | None = None) -> PlanRequest:
@@ -97,6 +118,8 @@ def _plan_request(body: PlanBody, most_pairs: int | None = None) -> PlanRequest:
         method=body.method,
         weight=body.weight,
         time_budget_seconds=body.time_budget_seconds,
+        objective=body.objective,
+        mandatory=body.mandatory,
         warnings=assumptions(body.tasks, body.employees),
         most_pairs=most_pairs,
     )

@@ -28,12 +28,14 @@ STATUSES: Mapping[type[errors.EngineError], HTTPStatus] = {
     errors.AlreadyExistsError: HTTPStatus.CONFLICT,
     errors.ActiveWorkError: HTTPStatus.CONFLICT,
     errors.TransitionError: HTTPStatus.CONFLICT,
+    errors.SessionClosedError: HTTPStatus.CONFLICT,
     errors.TaskTakenError: HTTPStatus.CONFLICT,
     errors.CapacityExceededError: HTTPStatus.CONFLICT,
     errors.PreviewConflictError: HTTPStatus.CONFLICT,
     errors.PreviewExpiredError: HTTPStatus.GONE,
     errors.StaleVersionError: HTTPStatus.PRECONDITION_FAILED,
     errors.DatabaseUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.KeySetError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.EngineError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
@@ -61,7 +63,7 @@ class Problem(BaseModel):
 def register_problems(app: Flask) -> None:
     """From now on every error of `app` is answered as a problem."""
     app.register_error_handler(errors.EngineError, _engine_problem)
-    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(HTTPException, http_problem)
     app.register_error_handler(Exception, _unexpected_problem)
 
 
@@ -78,7 +80,8 @@ def documented(*statuses: HTTPStatus) -> dict[str | int | HTTPStatus, Any]:
 
 def for_role(*statuses: HTTPStatus) -> dict[str | int | HTTPStatus, Any]:
     """The same for an operation that needs a token and reads parameters."""
-    return documented(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY, *statuses)
+    refusals = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
+    return documented(*refusals, HTTPStatus.UNPROCESSABLE_ENTITY, *statuses)
 
 
 def for_json(*statuses: HTTPStatus) -> dict[str | int | HTTPStatus, Any]:
@@ -132,11 +135,12 @@ def _sendable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def _http_problem(error: HTTPException) -> Response:
+def http_problem(error: HTTPException, faults: Iterable[FieldProblem] = ()) -> Response:
+    """The problem of an error of HTTP, with its headers."""
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     detail = "there is nothing at this address" if status == HTTPStatus.NOT_FOUND else error.description or error.name
     headers = [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]
-    return _response(Problem(title=error.name, status=status, detail=detail), headers)
+    return _response(Problem(title=error.name, status=status, detail=detail, errors=tuple(faults)), headers)
 
 
 def _unexpected_problem(error: Exception) -> Response:

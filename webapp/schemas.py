@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from copy import copy
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, create_model
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import SkipJsonSchema
 
 from assignment_engine.domain.constraints import Constraints
+from assignment_engine.domain.conversations import Conversation, NewConversation
+from assignment_engine.domain.queues import Queue
 from assignment_engine.domain.records import Employee, EmployeeHistory, StoredEmployee, StoredTask, Task
 from assignment_engine.domain.types import (
     Availability,
@@ -39,14 +41,7 @@ def _refuse_read_only(_value: object) -> object:
     raise ValueError("this field is read only")
 
 
-def _refuse_content(value: object) -> object:
-    if value:
-        raise ValueError("conversations are not available yet")
-    return ()
-
-
 ReadOnly: TypeAlias = SkipJsonSchema[Annotated[None, BeforeValidator(_refuse_read_only)]]
-Conversations = Annotated[tuple[()], BeforeValidator(_refuse_content)]
 TimeBudget = Annotated[float, Field(strict=True, gt=0, le=MAX_TIME_BUDGET_SECONDS, allow_inf_nan=False)]
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 
@@ -84,14 +79,25 @@ def _shown(kind: type[BaseModel], name: str, without: frozenset[str], **other: A
     return create_model(name, __config__=config, **fields | other)
 
 
-HIDDEN_OF_EMPLOYEE = frozenset({"history", "version", "created_at", "updated_at"})
-HIDDEN_OF_TASK = frozenset({"version"})
+HIDDEN_OF_EMPLOYEE = frozenset(
+    {"history", "version", "created_at", "updated_at", "active_units", "session_id", "paused", "free_at"}
+)
+HIDDEN_OF_TASK = frozenset({"version", "enqueued_at", "rank_at", "dispatch_key", "dispatch_mode"})
 
 EmployeeRecord = _shown(StoredEmployee, "EmployeeRecord", HIDDEN_OF_EMPLOYEE)
-TaskRecord = _shown(StoredTask, "TaskRecord", HIDDEN_OF_TASK, conversations=(list[dict[str, Any]], Field(default=[])))
+ConversationRecord = _shown(Conversation, "ConversationRecord", frozenset({"version"}))
+_COUNTED = (int, Field(default=0, description="how many conversations the task has"))
+TaskRecord = _shown(
+    StoredTask,
+    "TaskRecord",
+    HIDDEN_OF_TASK,
+    conversations=(list[ConversationRecord], Field(default=[])),  # type: ignore[valid-type]  # made at run time
+    conversation_count=_COUNTED,
+)
+ListedTask = _shown(StoredTask, "ListedTask", HIDDEN_OF_TASK, conversation_count=_COUNTED)
 
 
-def _page_of(kind: type[BaseModel], name: str) -> type[BaseModel]:
+def page_of(kind: type[BaseModel], name: str) -> type[BaseModel]:
     return create_model(
         name,
         items=(list[kind], ...),  # type: ignore[valid-type]  # the class is made at run time
@@ -103,8 +109,9 @@ def _page_of(kind: type[BaseModel], name: str) -> type[BaseModel]:
     )
 
 
-EmployeePage = _page_of(EmployeeRecord, "EmployeePage")
-TaskPage = _page_of(TaskRecord, "TaskPage")
+EmployeePage = page_of(EmployeeRecord, "EmployeePage")
+TaskPage = page_of(ListedTask, "TaskPage")
+ConversationPage = page_of(ConversationRecord, "ConversationPage")
 
 
 class NewEmployee(Employee):
@@ -118,7 +125,7 @@ class NewTask(Task):
     """A new task; without an id it gets one."""
 
     task_id: RecordId = Field(default_factory=new_id)
-    conversations: Conversations = ()
+    conversations: tuple[NewConversation, ...] = ()
     status: SkipJsonSchema[Annotated[TaskStatus, BeforeValidator(_refuse_read_only)]] = TaskStatus.PENDING
     processing_status: ReadOnly = None
     processing_instance_id: ReadOnly = None
@@ -129,9 +136,16 @@ class NewTask(Task):
 
 Title = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 if TYPE_CHECKING:  # made at run time from the records
+
+    class QueueBody(Changes):
+        name: str | None
+
+    ConversationChanges: TypeAlias = Changes
     EmployeeChanges: TypeAlias = Changes
     TaskChanges: TypeAlias = Changes
 else:
+    QueueBody = _changes_of(Queue, "QueueBody", ())
+    ConversationChanges = _changes_of(NewConversation, "ConversationChanges", ())
     EmployeeChanges = _changes_of(Employee, "EmployeeChanges", ("employee_id", "history"))
     TaskChanges = _changes_of(
         Task, "TaskChanges", ("task_id", "created_at", *_READ_ONLY_OF_TASK), title=(Title, Field(None))
@@ -144,6 +158,8 @@ class PlanBody(Body):
     method: Method = Method.GREEDY
     weight: Share | None = Field(None, description="for balanced: how much load counts against score")
     time_budget_seconds: TimeBudget | None = Field(None, description="for optimal: when the best plan so far is taken")
+    objective: Literal["weighted", "score"] | None = Field(None, description="for optimal: whether priorities count")
+    mandatory: Flag = Field(False, description="for optimal: do all tasks, at the price of a lower total")
     task_ids: tuple[Id, ...] | None = None
     employee_ids: tuple[Id, ...] | None = None
     tasks: tuple[Task, ...] | None = None
@@ -155,7 +171,7 @@ class PipelineBody(PlanBody):
     """A plan, made real at once with `finalize`."""
 
     finalize: Flag = False
-    async_: Flag = Field(False, alias="async", description="not available yet")
+    async_: Flag = Field(False, alias="async", description="let a worker do it; required above five million pairs")
 
 
 class FinalizeBody(Body):
@@ -183,6 +199,10 @@ class EmployeePath(Parameters):
 
 class TaskPath(Parameters):
     task_id: str
+
+
+class ConversationPath(Parameters):
+    conversation_id: str
 
 
 class PreviewPath(Parameters):
@@ -232,8 +252,19 @@ class TaskListing(Listing):
     category: SearchText | None = None
 
 
+class ConversationListing(Query):
+    page: int = Field(1, ge=1, le=MAX_PAGE)
+    limit: int = Field(50, ge=1, le=MAX_LIMIT)
+    sort: SearchText | None = Field(None, description="created_at, updated_at or status; - in front for falling order")
+    after: SearchText | None = Field(None, description="`next_after` of the page before; wins over `page`")
+
+    def given(self) -> dict[str, Any]:
+        return self.model_dump(exclude_none=True)
+
+
 class CandidateQuery(Query):
     top_k: int = Field(5, ge=1, le=MAX_LIMIT)
+    live: bool = Field(False, description="under the rules of live dispatch: who is present, and has units left")
 
 
 class ImportQuery(Query):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from flask import Flask, current_app, g
 
+from assignment_engine.jobs.worker import instance_id as new_instance_id
 from assignment_engine.wiring import Engine
 from webapp.auth import Identity, Tokens
+from webapp.metrics import Metrics
+from webapp.streams import Streams
 
 _EXTENSION = "assignment_engine"
 
@@ -16,6 +20,10 @@ _EXTENSION = "assignment_engine"
 class State:
     engine: Engine
     tokens: Tokens
+    metrics: Metrics
+    instance_id: str = field(default_factory=new_instance_id)
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    streams: Streams = field(default_factory=Streams)
 
 
 def attach(app: Flask, state: State) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
 
+from assignment_engine.domain.conversations import Conversation
 from assignment_engine.domain.errors import NotFoundError
 from assignment_engine.domain.records import StoredTask
 from assignment_engine.services.candidates import Candidates, candidates
+from assignment_engine.services.dispatch.intake import amend_task, submit_task
 from assignment_engine.services.idempotency import Answer
-from assignment_engine.services.tasks import add_task, change_task, remove_task
+from assignment_engine.services.tasks import remove_task
 from webapp import render
 from webapp.auth import Role, allow
 from webapp.documents import operation_name
@@ -44,11 +47,18 @@ blueprint = APIBlueprint(
 @blueprint.post("", responses={HTTPStatus.CREATED: TaskRecord, **for_json(HTTPStatus.CONFLICT)})
 @allow(Role.ADMIN)
 def create_task(body: NewTask, header: CreatingHeaders) -> Response:
-    """Add a task; it is pending."""
+    """Add a task; somebody who is free gets it at once."""
+    dispatcher = engine().dispatcher
     answer = once(header).run(
-        lambda unit: Answer(HTTPStatus.CREATED, render.json_bytes(render.task(add_task(unit, body))))
+        lambda unit: _created(
+            submit_task(unit, dispatcher, body, body.conversations), unit.conversations.of_task(body.task_id)
+        )
     )
     return sent(answer, "task_id")
+
+
+def _created(task: StoredTask, said: Sequence[Conversation]) -> Answer:
+    return Answer(HTTPStatus.CREATED, render.json_bytes(render.task(task, said)))
 
 
 @blueprint.get("", responses={HTTPStatus.OK: TaskPage, **for_role()})
@@ -57,7 +67,9 @@ def list_tasks(query: TaskListing) -> Response:
     """List tasks; `q` looks into ids, titles, descriptions and ticket numbers."""
     with engine().database.read() as unit:
         found = unit.tasks.list(**query.given())
-    return render.answer(render.json_bytes(render.page(found, render.task)))
+        counts = unit.conversations.counts([task.task_id for task in found.items])
+    shown = render.page(found, lambda task: render.listed_task(task, counts.get(task.task_id, 0)))
+    return render.answer(render.json_bytes(shown))
 
 
 @blueprint.get("/<id:task_id>", responses={HTTPStatus.OK: TaskRecord, **for_role(HTTPStatus.NOT_FOUND)})
@@ -66,9 +78,10 @@ def get_task(path: TaskPath) -> Response:
     """Read a task; technicians read those they have."""
     with engine().database.read() as unit:
         task = unit.tasks.get(path.task_id)
+        said = unit.conversations.of_task(path.task_id)
     if not identity().may_see_person(task.assigned_to_id):
         raise NotFoundError("task", path.task_id)
-    return _shown(task)
+    return _shown(task, said)
 
 
 @blueprint.put(
@@ -78,12 +91,20 @@ def get_task(path: TaskPath) -> Response:
 @allow(Role.ADMIN)
 def change_task_fields(path: TaskPath, body: TaskChanges, header: ChangingHeaders) -> Response:
     """Change the fields that are sent."""
-    changed = engine().database.run(
-        lambda unit: change_task(
-            unit, path.task_id, body.sent(), expected_version(header, unit.tasks.get(path.task_id).version)
+    parts = engine()
+    changed, said = parts.database.run(
+        lambda unit: (
+            amend_task(
+                unit,
+                parts.dispatcher,
+                path.task_id,
+                body.sent(),
+                expected_version(header, unit.tasks.get(path.task_id).version),
+            ),
+            unit.conversations.of_task(path.task_id),
         )
     )
-    return _shown(changed)
+    return _shown(changed, said)
 
 
 @blueprint.delete(
@@ -100,12 +121,12 @@ def delete_task(path: TaskPath) -> Response:
 @blueprint.get("/<id:task_id>/candidates", responses={HTTPStatus.OK: Candidates, **for_role(HTTPStatus.NOT_FOUND)})
 @allow(Role.PLANNER, Role.ADMIN)
 def task_candidates(path: TaskPath, query: CandidateQuery) -> Response:
-    """Say who could take this task, how well, and why the others could not."""
+    """Say who could take this task, how well, and why the others could not; `live`: at this moment."""
     parts = engine()
     with parts.database.read() as unit:
-        found = candidates(unit, parts.core, path.task_id, query.top_k)
+        found = candidates(unit, parts.core, path.task_id, query.top_k, live=query.live)
     return render.answer(render.record_bytes(found))
 
 
-def _shown(record: StoredTask) -> Response:
-    return render.answer(render.json_bytes(render.task(record)), record.version)
+def _shown(record: StoredTask, said: Sequence[Conversation]) -> Response:
+    return render.answer(render.json_bytes(render.task(record, said)), record.version)

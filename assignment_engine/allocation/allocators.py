@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from assignment_engine.allocation.eligibility import Eligibility
+from assignment_engine.allocation.measure import Measured, StartMeasure
 from assignment_engine.allocation.problem import AllocationProblem
 from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.domain.records import Task
-from assignment_engine.domain.types import Method
+from assignment_engine.domain.types import Method, Objective
 from assignment_engine.features.arrays import Floats, Ints
 from assignment_engine.features.pairs import Loads
-from assignment_engine.scoring.protocol import DECIMALS, ScoreRow
+from assignment_engine.scoring.protocol import DECIMALS, ScoreRow, scored
 
 DEFAULT_BALANCE_WEIGHT = 0.3
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -34,14 +36,16 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Allocation:
-    """Choices in the order they were made, and the loads at the end.
+    """Choices in the order they were made, the loads at the end, and how good that is.
 
-    `bound` is a valid upper bound on the value of every plan, where the method knows one.
+    `measured` is the objective on the scores at the problem's start; for "cost" its bound is a lower one.
     """
 
     choices: tuple[Choice, ...]
     loads: Loads
-    bound: float | None = None
+    measured: Measured
+    objective: Objective = Objective.WEIGHTED
+    warnings: tuple[str, ...] = ()
 
 
 class Allocator(Protocol):
@@ -64,8 +68,9 @@ class GreedyAllocator:
     def allocate(self, problem: AllocationProblem, *, progress: bool = False) -> Allocation:
         return _one_by_one(problem, greedy_order(problem), self._best, progress=progress)
 
-    def _best(self, row: ScoreRow, load: Floats) -> int:
-        return _first_best(rounded(row.scores), rounded(row.raw), -load)
+    def _best(self, row: ScoreRow, load: _LoadOf) -> int:
+        near = near_best(row.scores)
+        return int(near[_first_best(rounded(row.scores[near]), rounded(row.raw[near]), -load(near))])
 
 
 @dataclass(frozen=True)
@@ -83,13 +88,18 @@ class BalancedAllocator:
         order = sorted(range(len(problem.tasks)), key=lambda row: _balanced_key(problem.tasks[row]))
         return _one_by_one(problem, order, self._best, progress=progress)
 
-    def _best(self, row: ScoreRow, load: Floats) -> int:
-        adjusted = (1.0 - self.weight) * row.scores + self.weight * (1.0 - load)
-        return _first_best(rounded(adjusted), -load, rounded(row.raw))
+    def _best(self, row: ScoreRow, load: _LoadOf) -> int:
+        loads = load(np.arange(row.scores.size))
+        adjusted = (1.0 - self.weight) * row.scores + self.weight * (1.0 - loads)
+        near = near_best(adjusted)
+        return int(near[_first_best(rounded(adjusted[near]), -loads[near], rounded(row.raw[near]))])
+
+
+_LoadOf = Callable[[Ints], Floats]  # positions among the candidates → their load ratios
 
 
 class _Best(Protocol):
-    def __call__(self, row: ScoreRow, load: Floats) -> int: ...
+    def __call__(self, row: ScoreRow, load: _LoadOf) -> int: ...
 
 
 def greedy_order(problem: AllocationProblem) -> list[int]:
@@ -110,10 +120,19 @@ def rounded(values: Floats) -> Floats:
     return np.round(values, DECIMALS)
 
 
+def near_best(values: Floats) -> Ints:
+    """Positions of all values that may be the largest once they are rounded, shape (k,) with k ≥ 1, ascending."""
+    return np.flatnonzero(values >= values.max() - 2.0 * 10.0**-DECIMALS)
+
+
 def load_ratio(loads: Loads, capacity: Ints, employees: Ints) -> Floats:
     """Load over capacity, 0 to 1; 1 without capacity. Counted in whole seconds, so that equal loads are equal."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.fmin(loads.seconds[employees] / capacity[employees], 1.0)
+
+
+def _load_at(loads: Loads, capacity: Ints, candidates: Ints, positions: Ints) -> Floats:
+    return load_ratio(loads, capacity, candidates[positions])
 
 
 def _first_best(*keys: Floats) -> int:
@@ -131,12 +150,15 @@ def _one_by_one(problem: AllocationProblem, order: Sequence[int], best: _Best, *
     loads = problem.pairs.initial.copy()
     scores = problem.scorer.prepare(problem.pairs, loads)
     eligibility = Eligibility.of(problem)
+    measure = StartMeasure(problem, eligibility)
     choices = []
     for task in shown(order, "allocating", "task", progress=progress):
-        candidates, row = scored(scores.row, task, eligibility.candidates(task, loads))
-        if not candidates.size:
+        candidates, row = scored(scores, task, eligibility.candidates(task, loads))
+        load = partial(_load_at, loads, problem.capacity, candidates)
+        position = best(row, load) if candidates.size else None
+        measure.add(task, candidates, row, position)
+        if position is None:
             continue
-        position = best(row, load_ratio(loads, problem.capacity, candidates))
         employee = int(candidates[position])
         choices.append(
             Choice(
@@ -145,22 +167,8 @@ def _one_by_one(problem: AllocationProblem, order: Sequence[int], best: _Best, *
         )
         loads.add(employee, problem.needed_by(task, employee))
         scores.employee_changed(employee)
-    return Allocation(tuple(choices), loads)
-
-
-class _Row(Protocol):
-    def __call__(self, task: int, employees: Ints) -> ScoreRow: ...
-
-
-def scored(row: _Row, task: int, candidates: Ints) -> tuple[Ints, ScoreRow]:
-    """The candidates that have a score at all, and their scores."""
-    if not candidates.size:
-        return candidates, ScoreRow(np.empty(0), np.empty(0))
-    scores, raw = row(task, candidates)
-    there = ~np.isnan(scores)
-    return (
-        (candidates, ScoreRow(scores, raw)) if there.all() else (candidates[there], ScoreRow(scores[there], raw[there]))
-    )
+        measure.employee_changed(employee)
+    return Allocation(tuple(choices), loads, measure.measured)
 
 
 def shown(rows: Iterable[int], what: str, unit: str, *, progress: bool) -> Iterable[int]:

@@ -98,7 +98,9 @@ class MinimumLevelRule:
         self._lacks: dict[Minimum, Floats] = {}
 
     def _minimum(self, task: int) -> Minimum:
-        own = self._problem.matcher.levels(self._problem.tasks[task].minimum_levels)
+        asked = self._problem.tasks[task]
+        factor = 1.0 if self._problem.live is None else self._problem.live.factors.get(asked.task_id, 1.0)
+        own = {name: level * factor for name, level in self._problem.matcher.levels(asked.minimum_levels).items()}
         names = sorted(own.keys() | self._general.keys())
         return tuple((name, max(own.get(name, 0.0), self._general.get(name, 0.0))) for name in names)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,9 +18,9 @@ from assignment_engine.domain.constraints import Constraints
 from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.domain.intake import read_employees, read_tasks
 from assignment_engine.domain.plans import Plan, PlannedAssignment, ScorerInfo
-from assignment_engine.domain.types import SECONDS_PER_HOUR, InputNotes, Method
+from assignment_engine.domain.types import SECONDS_PER_HOUR, InputNotes, Method, Objective
 from assignment_engine.features.arrays import Floats, floats
-from assignment_engine.features.definition import feature_matrix
+from assignment_engine.features.definition import FEATURE_NAMES, feature_matrix
 from assignment_engine.features.pairs import Loads
 from assignment_engine.scoring.protocol import Scorer
 from assignment_engine.scoring.registry import load_scorer
@@ -33,6 +34,10 @@ def plan(
     method: Method | str = Method.GREEDY,
     weight: float | None = None,
     time_budget_seconds: float | None = None,
+    objective: Objective | str | None = None,
+    mandatory: bool | Collection[str] = False,
+    hours: Floats | None = None,
+    costs: Floats | None = None,
     scorer: Scorer | None = None,
     now: datetime | None = None,
     time_zone: str = "UTC",
@@ -46,6 +51,11 @@ def plan(
     method : "greedy", "balanced" or "optimal".
     weight : for "balanced", how much load counts against score, 0 to 1 (0.3).
     time_budget_seconds : for "optimal", when to answer with the best plan so far (10).
+    objective : for "optimal", what counts: "weighted" (Σ priority weight · score, the default), "score" (Σ score) or
+        "cost" (the smallest Σ of `costs`, with every task done).
+    mandatory : for "optimal", tasks to be done at the price of a lower total: all (True), or those with these ids.
+    hours : what each task takes from each person, shape (n, m) in the order given; by default the task's estimate.
+    costs : what each pair costs, same shape, for the objective "cost"; NaN where the pair must not be chosen.
     scorer : by default the champion model that ships with the package.
     time_zone : zone of times that come without one; using it is counted in the plan's warnings.
     now : the moment ages and deadlines are measured from; by default this one.
@@ -55,6 +65,11 @@ def plan(
     InvalidInputError
         With every bad field of the input.
     """
+    chosen = allocator(
+        method, weight=weight, time_budget_seconds=time_budget_seconds, objective=objective, mandatory=mandatory
+    )
+    if costs is not None and objective != Objective.COST:
+        raise InvalidInputError.at("/costs", 'expected costs only with the objective "cost"')
     notes = InputNotes(time_zone)
     people, work = read_employees(employees, notes), read_tasks(tasks, notes)
     warning = None
@@ -66,9 +81,10 @@ def plan(
         now=now or datetime.now(UTC),
         scorer=scorer,
         constraints=read_constraints(constraints),
+        hours=hours,
+        costs=costs,
         warnings=(*notes.warnings, *([warning] if warning else [])),
     )
-    chosen = allocator(method, weight=weight, time_budget_seconds=time_budget_seconds)
     return solve(problem, chosen, progress=progress)[0]
 
 
@@ -89,13 +105,13 @@ def solve(problem: AllocationProblem, chosen: Allocator, *, progress: bool = Fal
         scorer=ScorerInfo(name=problem.scorer.name, version=problem.scorer.version),
         assignments=_planned(problem, allocation, features),
         unassigned=unassigned_of(problem, allocation),
-        report=report_of(problem, allocation, progress=progress),
+        report=report_of(problem, allocation),
     )
-    return made, features
+    return made, features[:, : len(FEATURE_NAMES)]
 
 
 def chosen_features(problem: AllocationProblem, allocation: Allocation) -> Floats:
-    """Features of the chosen pairs at the loads of their moment, shape (k, 17)."""
+    """Features of the chosen pairs at the loads of their moment, shape (k, f), as the scorer takes them."""
     choices = allocation.choices
     employees = np.array([choice.employee for choice in choices], dtype=np.int64)
     loads = Loads(
@@ -105,7 +121,8 @@ def chosen_features(problem: AllocationProblem, allocation: Allocation) -> Float
         count=np.zeros(len(choices), dtype=np.int64),
     )
     tasks = np.array([choice.task for choice in choices], dtype=np.int64)
-    return feature_matrix(problem.pairs.of_employees(employees), loads, tasks, np.arange(len(choices)))
+    pairs = problem.pairs.of_employees(employees)
+    return feature_matrix(pairs, loads, tasks, np.arange(len(choices)), problem.scorer.features)
 
 
 def _planned(problem: AllocationProblem, allocation: Allocation, features: Floats) -> tuple[PlannedAssignment, ...]:

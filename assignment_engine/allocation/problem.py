@@ -12,6 +12,7 @@ import numpy as np
 from assignment_engine.domain.constraints import Constraints, Pair
 from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.domain.intake import refuse_duplicates
+from assignment_engine.domain.live import Live
 from assignment_engine.domain.records import Employee, Priors, Task
 from assignment_engine.domain.types import (
     DEFAULT_ESTIMATED_HOURS,
@@ -20,7 +21,7 @@ from assignment_engine.domain.types import (
     TaskStatus,
     whole_seconds,
 )
-from assignment_engine.features.arrays import Floats, Ints
+from assignment_engine.features.arrays import Floats, Ints, floats
 from assignment_engine.features.pairs import Pairs, build_pairs
 from assignment_engine.features.skills import SkillMatcher
 from assignment_engine.scoring.protocol import Scorer
@@ -31,6 +32,7 @@ class AllocationProblem:
     """n tasks, m employees (both in the order of their ids where ties are broken), the rules and the scorer.
 
     `seconds` is what a task takes from a person's capacity: shape (n,), or (n, m) where it depends on the person.
+    `costs`, shape (n, m), are those of the objective "cost"; NaN where the pair must not be chosen.
     """
 
     tasks: tuple[Task, ...]
@@ -45,6 +47,8 @@ class AllocationProblem:
     priors: Priors | None = None
     rejections: frozenset[Pair] = frozenset()
     warnings: tuple[str, ...] = ()
+    live: Live | None = None
+    costs: Floats | None = field(repr=False, default=None)
 
     @cached_property
     def pairs(self) -> Pairs:
@@ -87,9 +91,11 @@ def build_problem(
     matcher: SkillMatcher | None = None,
     priors: Priors | None = None,
     hours: Floats | None = None,
+    costs: Floats | None = None,
     completed: frozenset[str] = frozenset(),
     rejections: frozenset[Pair] = frozenset(),
     warnings: Sequence[str] = (),
+    live: Live | None = None,
 ) -> AllocationProblem:
     """Check the input and turn it into arrays.
 
@@ -97,14 +103,16 @@ def build_problem(
     ----------
     now : timezone-aware moment that everything is measured from.
     hours : what each task takes from each person, shape (n, m) in the order given; by default the task's estimate.
+    costs : what each pair costs, same shape, for the objective "cost"; NaN where the pair must not be chosen.
     completed : ids of tasks known to be done, beside those in `tasks`.
     rejections : (task, employee) pairs that were refused before and must not come back.
+    live : who is present now, for dispatch; takes the place of `availability_status`.
 
     Raises
     ------
     InvalidInputError
-        If an id comes twice, dependencies form a cycle, `now` has no zone, `hours` does not fit, or a constraint
-        names somebody unknown.
+        If an id comes twice, dependencies form a cycle, `now` has no zone, `hours` or `costs` do not fit, or a
+        constraint names somebody unknown.
     """
     constraints = constraints or Constraints()
     matcher = matcher or SkillMatcher()
@@ -120,6 +128,8 @@ def build_problem(
     done = completed | {task.task_id for task in tasks if task.status is TaskStatus.COMPLETED}
     seconds, unestimated = _needed_seconds(tasks, hours, len(people))
     rows = np.array([task.status is TaskStatus.PENDING for task in tasks], dtype=bool)
+    if costs is not None:
+        costs = _checked_costs(costs, len(tasks), len(people))[rows][:, order]
     seconds = seconds[rows] if seconds.ndim == 1 else seconds[rows][:, order]
     return AllocationProblem(
         tasks=tuple(waiting),
@@ -134,6 +144,8 @@ def build_problem(
         priors=priors,
         rejections=rejections,
         warnings=(*warnings, *_problem_warnings(len(tasks) - len(waiting), unestimated)),
+        live=live,
+        costs=costs,
     )
 
 
@@ -157,6 +169,14 @@ def _needed_seconds(tasks: Sequence[Task], hours: Floats | None, people: int) ->
     missing = sum(e is None and t.status is TaskStatus.PENDING for e, t in zip(estimates, tasks, strict=True))
     seconds = [max(1, whole_seconds(DEFAULT_ESTIMATED_HOURS if e is None else e)) for e in estimates]
     return np.array(seconds, dtype=np.int64), missing
+
+
+def _checked_costs(costs: Floats, tasks: int, people: int) -> Floats:
+    if costs.shape != (tasks, people) or np.isinf(costs).any():
+        raise InvalidInputError.at(
+            "/costs", f"expected finite numbers or NaN, shape ({tasks}, {people}), got {costs.shape}"
+        )
+    return floats(costs)
 
 
 def _refuse_unknown_pairs(constraints: Constraints, tasks: Sequence[Task], employees: Sequence[Employee]) -> None:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from assignment_engine.allocation.allocators import Allocation, scored, shown
-from assignment_engine.allocation.eligibility import Eligibility
+from assignment_engine.allocation.allocators import Allocation
 from assignment_engine.allocation.problem import AllocationProblem
 from assignment_engine.domain.plans import LoadSpread, Report
 from assignment_engine.features.arrays import Floats, Ints
 from assignment_engine.features.pairs import Loads
 
 
-def report_of(problem: AllocationProblem, allocation: Allocation, *, progress: bool = False) -> Report:
+def report_of(problem: AllocationProblem, allocation: Allocation) -> Report:
     """Value and bound on the scores at the start, and the spread of load before and after."""
-    value, bound = _value_and_bound(problem, allocation, progress=progress)
-    if allocation.bound is not None:
-        bound = max(value, min(bound, allocation.bound))  # sums in another order may differ in the last digit
+    value, bound = allocation.measured
     return Report(
         value=value,
         bound=bound,
@@ -24,30 +21,14 @@ def report_of(problem: AllocationProblem, allocation: Allocation, *, progress: b
         total_score=float(sum(choice.score for choice in allocation.choices)),
         load_before=load_spread(problem, problem.pairs.initial),
         load_after=load_spread(problem, allocation.loads),
-        warnings=problem.warnings,
+        warnings=(*problem.warnings, *allocation.warnings),
+        objective=allocation.objective,
     )
 
 
 def relative_gap(value: float, bound: float) -> float:
-    """(bound − value) / |bound|; 0 where both are 0."""
-    return 0.0 if bound == value else (bound - value) / abs(bound)
-
-
-def _value_and_bound(problem: AllocationProblem, allocation: Allocation, *, progress: bool) -> tuple[float, float]:
-    """Σ weight · score of the chosen pairs, and Σ weight · best eligible score of every task."""
-    loads = problem.pairs.initial
-    scores = problem.scorer.prepare(problem.pairs, loads)
-    eligibility = Eligibility.of(problem)
-    chosen = {choice.task: choice.employee for choice in allocation.choices}
-    value = bound = 0.0
-    for task in shown(range(len(problem.tasks)), "bounding", "task", progress=progress):
-        candidates, row = scored(scores.row, task, eligibility.candidates(task, loads))
-        if candidates.size:
-            weight = problem.tasks[task].priority.weight
-            bound += weight * float(row.scores.max())
-            if task in chosen:
-                value += weight * float(row.scores[np.searchsorted(candidates, chosen[task])])
-    return value, bound
+    """|bound − value| / |bound|; 0 where they are equal, 1 where the bound alone is 0."""
+    return 0.0 if bound == value else abs(bound - value) / (abs(bound) or abs(value))
 
 
 def load_spread(problem: AllocationProblem, loads: Loads) -> LoadSpread:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from assignment_engine.allocation.live_rules import live_rules
 from assignment_engine.allocation.pair_rules import DependencyRule, PairRule, RejectionRule
 from assignment_engine.allocation.person_rules import (
     AvailabilityRule,
@@ -46,16 +47,24 @@ class Rule(Protocol):
 
 
 def rules_of(problem: AllocationProblem) -> tuple[Rule, ...]:
-    """The rules that hold in `problem`; those that do not depend on loads come first."""
+    """The rules that can block anybody in `problem`; those that do not depend on loads come first."""
     constraints = problem.constraints
-    rules: list[Rule] = [MinimumLevelRule(problem), PairRule(problem), RejectionRule(problem)]
-    if constraints.respect_availability:
+    rules: list[Rule] = []
+    if constraints.minimum_levels or any(task.minimum_levels for task in problem.tasks):
+        rules.append(MinimumLevelRule(problem))
+    if constraints.forbidden or constraints.required:
+        rules.append(PairRule(problem))
+    if problem.rejections:
+        rules.append(RejectionRule(problem))
+    if problem.live is not None:
+        rules += live_rules(problem, problem.live)
+    elif constraints.respect_availability:
         rules.append(AvailabilityRule(problem))
     if constraints.require_department:
         rules.append(DepartmentRule(problem))
-    if constraints.respect_shift_end:
+    if constraints.respect_shift_end and any(employee.shift_end for employee in problem.employees):
         rules.append(ShiftEndRule(problem))
-    if constraints.ready_only:
+    if constraints.ready_only and any(problem.unfinished):
         rules.append(DependencyRule(problem))
     if constraints.max_assignments is not None:
         rules.append(MaxAssignmentsRule(problem, constraints.max_assignments))

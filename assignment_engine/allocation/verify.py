@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assignment_engine.allocation.problem import AllocationProblem
+from assignment_engine.domain.live import Live
 from assignment_engine.domain.plans import Obstacle, Plan, PlannedAssignment
 from assignment_engine.domain.records import Employee, Task
 from assignment_engine.domain.types import SECONDS_PER_HOUR, hours_between, whole_seconds
@@ -42,6 +43,7 @@ class _Check:
         self._tasks = {task.task_id: (row, task) for row, task in enumerate(problem.tasks)}
         self._employees = {e.employee_id: (row, e) for row, e in enumerate(problem.employees)}
         self._required = dict(problem.constraints.required)
+        self._live = problem.live
 
     def coverage(self, plan: Plan) -> Iterator[Violation]:
         """Every task is in the plan exactly once."""
@@ -74,7 +76,9 @@ class _Check:
             yield self._violation(code, assignment, detail)
 
     def _person(self, task: Task, employee: Employee) -> Iterator[tuple[Obstacle, str]]:
-        if self._constraints.respect_availability and employee.availability_status not in ("available", "partial"):
+        if self._live is not None:
+            yield from self._presence(self._live, task, employee)
+        elif self._constraints.respect_availability and employee.availability_status not in ("available", "partial"):
             yield Obstacle.AVAILABILITY, f"is {employee.availability_status}"
         if self._constraints.require_department and task.department and employee.department != task.department:
             yield Obstacle.DEPARTMENT, f"is in department {employee.department}, not {task.department}"
@@ -82,9 +86,23 @@ class _Check:
         held: dict[str, float] = {}
         for name, level in (employee.skills or {}).items():
             held[canonical(name)] = max(level, held.get(canonical(name), 0.0))
-        for name, level in [*task.minimum_levels.items(), *self._constraints.minimum_levels.items()]:
+        factor = 1.0 if self._live is None else self._live.factors.get(task.task_id, 1.0)
+        own = [(name, level * factor) for name, level in task.minimum_levels.items()]
+        for name, level in [*own, *self._constraints.minimum_levels.items()]:
             if held.get(canonical(name), 0.0) < level:
                 yield Obstacle.MINIMUM_LEVEL, f"has {name} at {held.get(canonical(name), 0.0)} of {level}"
+
+    def _presence(self, live: Live, task: Task, employee: Employee) -> Iterator[tuple[Obstacle, str]]:
+        if employee.employee_id not in live.free_units:
+            yield Obstacle.PRESENCE, "is not logged in, or paused"
+        elif live.free_units[employee.employee_id] < task.units:
+            yield Obstacle.UNITS, f"takes {task.units} units, {live.free_units[employee.employee_id]} are left"
+        if employee.queues and task.queue not in employee.queues:
+            yield Obstacle.QUEUE, f"does not serve queue {task.queue}"
+        if task.scheduled_date is not None and task.scheduled_date > self._problem.now.date():
+            yield Obstacle.SCHEDULED, f"is scheduled for {task.scheduled_date}"
+        if live.reserved.get(task.task_id, employee.employee_id) != employee.employee_id:
+            yield Obstacle.RESERVED, f"{live.reserved[task.task_id]} is asked first"
 
     def _pairing(self, task: Task, employee: Employee) -> Iterator[tuple[Obstacle, str]]:
         pair = (task.task_id, employee.employee_id)

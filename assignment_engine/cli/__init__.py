@@ -8,9 +8,12 @@ import click
 
 from assignment_engine import __version__
 from assignment_engine.cli.data import database_group, doctor, import_command
+from assignment_engine.cli.learning import LEARNING
 from assignment_engine.cli.models import demo, train_default_command
 from assignment_engine.cli.planning import plan_command
+from assignment_engine.cli.replay import replay_command
 from assignment_engine.cli.web import serve, token
+from assignment_engine.cli.worker import worker_command
 
 
 @click.group()
@@ -20,5 +23,11 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 
-for command in (plan_command, serve, token, import_command, database_group, doctor, train_default_command, demo):
+COMMANDS = (
+    *(plan_command, serve, worker_command, token, import_command, database_group, doctor),
+    *(train_default_command, demo),
+    *LEARNING,
+    replay_command,
+)
+for command in COMMANDS:
     main.add_command(command)

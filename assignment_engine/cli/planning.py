@@ -31,6 +31,8 @@ ROWS_SHOWN = 20
 @click.option(
     "--time-budget", type=float, help="For optimal: seconds until the best plan so far is taken  [default: 10]"
 )
+@click.option("--objective", type=click.Choice(["weighted", "score"]), help="For optimal: whether priorities count.")
+@click.option("--mandatory", is_flag=True, help="For optimal: do all tasks, at the price of a lower total.")
 @click.option("--scorer", type=click.Choice(["model", "fallback"]), default="model", show_default=True)
 @click.option(
     "--model-dir", type=click.Path(file_okay=False, path_type=Path), help="Model bundles other than the shipped."
@@ -46,6 +48,8 @@ def plan_command(
     method: str,
     weight: float | None,
     time_budget: float | None,
+    objective: str | None,
+    mandatory: bool,
     scorer: str,
     model_dir: Path | None,
     time_zone: str,
@@ -66,7 +70,15 @@ def plan_command(
     tasks = _read(Task, tasks_file, notes, skip_bad_rows=skip_bad_rows)
     chosen, warning = (WeightedFallback(), None) if scorer == "fallback" else load_scorer(model_dir)
     made = plan(
-        tasks, employees, method=method, weight=weight, time_budget_seconds=time_budget, scorer=chosen, progress=True
+        tasks,
+        employees,
+        method=method,
+        weight=weight,
+        time_budget_seconds=time_budget,
+        objective=objective,
+        mandatory=mandatory,
+        scorer=chosen,
+        progress=True,
     )
     _show(made, {task.task_id: task for task in tasks})
     for message in (*notes.warnings, *([warning] if warning else []), *made.report.warnings):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
+import sys
+from contextlib import nullcontext
 
 import click
 
@@ -13,9 +16,12 @@ from assignment_engine.cli.errors import errors_shown
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
-@click.option("--threads", default=8, show_default=True)
+@click.option("--threads", default=24, show_default=True, help="16 of them may be held by streams of events.")
+@click.option(
+    "--worker/--no-worker", default=None, help="Do a worker's work in this process too; by default only with SQLite."
+)
 @errors_shown
-def serve(host: str, port: int, threads: int) -> None:
+def serve(host: str, port: int, threads: int, worker: bool | None) -> None:
     """Serve the API. The database is DATABASE_URL, by default a SQLite file in the working directory.
 
     Example: DATABASE_URL=postgresql://localhost/work assignment-engine serve --port 8080
@@ -25,6 +31,7 @@ def serve(host: str, port: int, threads: int) -> None:
     from assignment_engine.config import read_settings
     from assignment_engine.wiring import with_secret
     from webapp.app import create_app
+    from webapp.background import working
 
     settings = with_secret(read_settings())
     logging.basicConfig(level=settings.log_level, format="%(message)s", force=True)  # a line of JSON each request
@@ -32,7 +39,9 @@ def serve(host: str, port: int, threads: int) -> None:
     app = create_app(settings)
     click.echo(f"assignment-engine {__version__} on http://{host}:{port} (API page: /docs)")
     click.echo("a token to try it with: assignment-engine token --role admin")
-    serve_forever(app, host=host, port=port, threads=threads, ident=None)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with working(app) if (settings.uses_sqlite if worker is None else worker) else nullcontext():
+        serve_forever(app, host=host, port=port, threads=threads, ident=None)
 
 
 @click.command()

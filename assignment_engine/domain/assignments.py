@@ -42,6 +42,7 @@ EVENT_TYPES = {
     "release": "JobReleased",
     "cancel": "JobCancelled",
 }
+REOPENED = "JobReopened"
 ACTIVE = frozenset({AssignmentStatus.OFFERED, AssignmentStatus.ASSIGNED, AssignmentStatus.ACCEPTED})
 
 
@@ -123,7 +124,8 @@ TRANSITIONS: dict[Event, Transition] = {
 class NewAssignment:
     """An assignment that does not exist yet; `advance` brings it to life.
 
-    `seconds` and `units` are what it takes from the person's capacity, frozen for its whole life.
+    `seconds` and `units` are what it takes from the person's capacity, frozen for its whole life. `session_id` is the
+    session that got it live, and gives it back when it closes.
     """
 
     id: str
@@ -138,6 +140,8 @@ class NewAssignment:
     scorer: str | None = None
     preview_id: str | None = None
     allow_overload: bool = False
+    session_id: str | None = None
+    offer_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,10 @@ class TransitionError(EngineError):
         super().__init__(f"{event!r} is not possible: the present status is {status!r}")
 
 
+class SessionClosedError(EngineError):
+    """There is no such open session; log in again."""
+
+
 class TaskTakenError(EngineError):
     """The task has an active assignment already."""
 
@@ -117,6 +121,18 @@ class StaleVersionError(EngineError):
     """The record was changed since it was read."""
 
 
+class UnreadableFileError(EngineError):
+    """The file cannot be read as a table."""
+
+
+class LeaseLostError(EngineError):
+    """Somebody else has taken the lease; nothing was changed."""
+
+
+class RemoteServiceError(EngineError):
+    """A service beside this one does not answer as it should."""
+
+
 class BundleError(EngineError):
     """The model bundle cannot be used."""
 
@@ -125,8 +141,24 @@ class TrainingError(EngineError):
     """The data does not give a usable model."""
 
 
+class PromotionRefusedError(EngineError):
+    """The bundle was not shown to be better than the champion."""
+
+    def __init__(self, bundle: str, why: str) -> None:
+        self.bundle, self.why = bundle, why
+        super().__init__(f"bundle {bundle!r} is not promoted: {why}; it can be forced with a reason")
+
+
+class RemoteModelError(EngineError):
+    """The remote model did not answer."""
+
+
 class ConfigurationError(EngineError):
     """The settings do not allow this."""
+
+
+class KeySetError(EngineError):
+    """There is no key set to check tokens with."""
 
 
 class DatabaseError(EngineError):

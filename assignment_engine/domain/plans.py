@@ -10,7 +10,7 @@ from pydantic import AliasChoices, Field
 
 from assignment_engine.domain.assignments import Assignment
 from assignment_engine.domain.records import Record
-from assignment_engine.domain.types import Method
+from assignment_engine.domain.types import Method, Objective
 
 
 class ScorerInfo(Record):
@@ -62,6 +62,11 @@ class Obstacle(StrEnum):
     REJECTED = "rejected"
     NO_DATA = "no_data"
     NO_EMPLOYEES = "no_employees"
+    PRESENCE = "presence"
+    UNITS = "units"
+    QUEUE = "queue"
+    SCHEDULED = "scheduled"
+    RESERVED = "reserved"
 
 
 class Reason(Record):
@@ -114,7 +119,11 @@ class LoadSpread(Record):
 
 
 class Report(Record):
-    """How good a plan is. Value and bound are Σ weight · score on the scores at the start, gap is relative."""
+    """How good a plan is: its value, what no plan can surpass, and the relative gap between them.
+
+    The objective is Σ weight · score on the scores at the start unless another one was asked for. For "cost" the bound
+    is the least that doing these tasks can cost. Where tasks are mandatory, only plans that do all of them count.
+    """
 
     value: float
     bound: float
@@ -123,6 +132,7 @@ class Report(Record):
     load_before: LoadSpread
     load_after: LoadSpread
     warnings: tuple[str, ...] = ()
+    objective: Objective = Objective.WEIGHTED
 
 
 class Plan(Record):

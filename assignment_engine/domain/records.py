@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -77,6 +77,26 @@ class Priors(Record):
 
     version: str = "none"
     everyone: Tally = Tally()
+    handled: dict[str, dict[str, NonNegative]] = Field(
+        default_factory=dict, description="kind of context → id → how often anybody was given work with it"
+    )
+
+
+class Recent(Record):
+    """When somebody was last given work of some kind, and how much lately: a count decayed up to `last_at`."""
+
+    last_at: Instant
+    count: NonNegative = 1.0
+
+
+class RecentWork(Record):
+    """What a person was given lately and for whom; the feature sets `recency` and `context` are computed from it."""
+
+    overall: Recent | None = None
+    by_category: dict[str, Recent] = Field(default_factory=dict)
+    by_department: dict[str, Recent] = Field(default_factory=dict)
+    by_hour: Annotated[tuple[NonNegative, ...], Field(min_length=24, max_length=24)] = (0.0,) * 24
+    handled: dict[str, dict[str, NonNegative]] = Field(default_factory=dict)
 
 
 class EmployeeHistory(Record):
@@ -88,6 +108,7 @@ class EmployeeHistory(Record):
     outcomes: Tally = Tally()
     by_category: dict[str, Tally] = Field(default_factory=dict)
     by_department: dict[str, NonNegative] = Field(default_factory=dict)
+    recent: RecentWork | None = None
 
 
 class _Intake(Record):
@@ -161,6 +182,10 @@ class StoredEmployee(Employee):
     created_at: Instant
     updated_at: Instant
     version: Count = 1
+    active_units: Count = 0
+    session_id: str | None = None
+    paused: bool = False
+    free_at: Instant | None = Field(None, description="since when more work may be pushed; null: not now")
 
 
 class StoredTask(Task):
@@ -173,3 +198,7 @@ class StoredTask(Task):
     processed_at: Instant | None = None
     assigned_to_id: Id | None = None
     version: Count = 1
+    enqueued_at: Instant | None = None
+    rank_at: Instant | None = None
+    dispatch_key: str | None = None
+    dispatch_mode: str | None = Field(None, description="overrides the mode of the queue")

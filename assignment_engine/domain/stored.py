@@ -89,6 +89,28 @@ class StoredResponse:
 
 
 @dataclass(frozen=True)
+class Lease:
+    """A task for one process at a time, held by `holder`; `fence` counts up with every change of holder."""
+
+    name: str
+    holder: str
+    fence: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    """One loop of one process, as the others see it."""
+
+    worker_id: str
+    instance_id: str
+    kind: str
+    started_at: datetime
+    last_seen_at: datetime
+    busy_with: str | None = None
+
+
+@dataclass(frozen=True)
 class Finding:
     """One broken invariant of the database (`error`), or something to look at (`warning`)."""
 

@@ -87,6 +87,14 @@ class Method(StrEnum):
     OPTIMAL = "optimal"
 
 
+class Objective(StrEnum):
+    """What the optimal method makes as good as possible: Σ priority weight · score, Σ score, or the smallest Σ cost."""
+
+    WEIGHTED = "weighted"
+    SCORE = "score"
+    COST = "cost"
+
+
 def new_id() -> str:
     """A time-ordered UUIDv7 as text."""
     return str(uuid_utils.uuid7())
@@ -301,5 +309,6 @@ Skills = Annotated[dict[str, Level], _SkillForms]
 Text = Annotated[str, _Storable]
 Line = Annotated[str, StringConstraints(max_length=255), _Storable]
 Word = Annotated[str, StringConstraints(max_length=64), _Storable]
+Reason = Annotated[str, StringConstraints(max_length=4000, pattern=r"\S"), _Storable]
 Names = Annotated[tuple[Text, ...], _NameForms]
 Ids = Annotated[tuple[Id, ...], _NameForms]

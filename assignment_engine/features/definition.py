@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from assignment_engine.features import formulas
+from assignment_engine.features import extended, formulas
 from assignment_engine.features.arrays import Floats, Ints
 from assignment_engine.features.pairs import Loads, Pairs
-
-Compute = Callable[[Pairs, Loads, Ints, Ints], Floats]
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One feature of an employee-task pair. `compute` takes broadcastable task and employee indices."""
-
-    name: str
-    group: Literal["employee", "task", "pair"]
-    unit: str
-    low: float
-    high: float
-    missing: str
-    formula: str
-    compute: Compute = field(repr=False, compare=False)
+from assignment_engine.features.table import Feature
 
 
 def _workload_ratio(pairs: Pairs, loads: Loads, _task: Ints, employee: Ints) -> Floats:
@@ -136,7 +119,17 @@ FEATURES: tuple[Feature, ...] = (
 )  # fmt: skip
 
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
-_BY_NAME = {feature.name: feature for feature in FEATURES}
+_BY_NAME = {feature.name: feature for feature in FEATURES + extended.EXTENDED}
+
+
+def feature_names(sets: Collection[str] = ()) -> tuple[str, ...]:
+    """The names of the 17 features and of the declared sets, `recency` and `context`, in their order."""
+    return extended.feature_names(FEATURE_NAMES, sets)
+
+
+def declared_sets(names: Collection[str]) -> tuple[str, ...]:
+    """The sets beyond the 17 of which any feature is among `names`."""
+    return tuple(name for name, found in extended.FEATURE_SETS.items() if any(f.name in names for f in found))
 
 
 def column(name: str, pairs: Pairs, loads: Loads, task: Ints, employee: Ints) -> Floats:

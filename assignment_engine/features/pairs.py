@@ -12,6 +12,7 @@ from assignment_engine.domain.records import Employee, EmployeeHistory, Priors, 
 from assignment_engine.domain.types import Availability, TaskStatus, hours_between, whole_seconds
 from assignment_engine.features import formulas
 from assignment_engine.features.arrays import Floats, Ints, floats
+from assignment_engine.features.recent import RecentArrays, build_recent
 from assignment_engine.features.skills import SkillMatcher
 
 AVAILABILITY_VALUES = {
@@ -96,6 +97,7 @@ class Pairs:
     tasks: TaskArrays
     requirements: tuple[Requirement, ...]
     initial: Loads = field(repr=False)
+    recent: RecentArrays | None = field(default=None, repr=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -110,6 +112,7 @@ class Pairs:
             employee_ids=tuple(self.employee_ids[row] for row in rows),
             employees=EmployeeArrays(**arrays),
             initial=Loads(*(getattr(self.initial, f.name)[rows] for f in fields(Loads))),
+            recent=self.recent and self.recent.of_employees(rows),
         )
 
     def skill_match(self, task: Ints, employee: Ints) -> Floats:
@@ -176,6 +179,7 @@ def build_pairs(
         ),
         requirements=requirements,
         initial=_initial_loads(employees),
+        recent=build_recent(tasks, employees, now, priors),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -17,6 +18,7 @@ from assignment_engine.domain.errors import ConfigurationError
 from assignment_engine.domain.types import canonical_skill
 from assignment_engine.features.arrays import Floats, Ints, floats
 
+SMALL_TABLE = 2500
 SIMILAR = 0.8
 SHORTEST_SIMILAR_TOKEN = 4
 _NGRAMS = (2, 3)
@@ -43,6 +45,11 @@ class SkillMatcher:
         plain = canonical_skill(name)
         return self._canonical.get(plain, plain)
 
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """Other names of skills, each with its canonical name."""
+        return MappingProxyType(self._canonical)
+
     def levels(self, skills: Mapping[str, float]) -> dict[str, float]:
         """`skills` under their canonical names; of two names for the same skill the higher level counts."""
         levels: dict[str, float] = {}
@@ -61,10 +68,20 @@ class SkillMatcher:
         rows = [i for i, name in enumerate(required) if _comparable(name)]
         columns = [j for j, name in enumerate(held) if _comparable(name)]
         if rows and columns:
-            cosine = _cosine([required[i] for i in rows], [held[j] for j in columns])
+            cosine = _known_cosine(tuple(required[i] for i in rows), tuple(held[j] for j in columns))
             near = np.where(cosine >= SIMILAR, np.minimum(cosine, 1.0), 0.0)
             same[np.ix_(rows, columns)] = np.maximum(same[np.ix_(rows, columns)], near)
         return same
+
+
+def _known_cosine(left: tuple[str, ...], right: tuple[str, ...]) -> Floats:
+    """The same names come again with every task and person, so that small tables are kept."""
+    return _kept_cosine(left, right) if len(left) * len(right) <= SMALL_TABLE else _cosine(left, right)
+
+
+@lru_cache(maxsize=1024)
+def _kept_cosine(left: tuple[str, ...], right: tuple[str, ...]) -> Floats:
+    return _cosine(left, right)
 
 
 def _cosine(left: Sequence[str], right: Sequence[str]) -> Floats:

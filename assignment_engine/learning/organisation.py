@@ -83,7 +83,7 @@ def simulate(
     seed: int, *, people: int = 40, decisions: int = 3000, open_tasks: int = 60, now: datetime = NOW
 ) -> Organisation:
     """An organisation of `people` at `now`, after `decisions` assignments; the same arguments give the same one."""
-    return _Simulation(seed, people, now).run(decisions, open_tasks)
+    return Simulation(seed, people, now).run(decisions, open_tasks)
 
 
 @dataclass(frozen=True, order=True)
@@ -106,79 +106,84 @@ class _Decision:
     known_at: datetime
 
 
-class _Simulation:
-    """What changes while time goes by."""
+class Simulation:
+    """What changes while time goes by.
+
+    `load` is (m,) hours in hand, `finished` the ids of ended tasks, `everyone` the outcomes of all; `arrivals` draws
+    tasks and `luck` outcomes.
+    """
 
     def __init__(self, seed: int, people: int, now: datetime) -> None:
-        crowd, self._arrivals, self._policy, self._luck = default_rng(seed).spawn(4)
-        self._people = draw_people(crowd, people)
+        crowd, self.arrivals, self._policy, self.luck = default_rng(seed).spawn(4)
+        self.people = draw_people(crowd, people)
         self._now = now
         self._matcher = SkillMatcher()
-        self._records = [WorkRecord() for _ in range(people)]
-        self._everyone = Count()
-        self._load = np.zeros(people)
+        self.records = [WorkRecord() for _ in range(people)]
+        self.everyone = Count()
+        self.load = np.zeros(people)
         self._free_at = [datetime.min.replace(tzinfo=UTC)] * people
         self._running: list[_Running] = []
         self._history: list[PastAssignment] = []
-        self._finished: set[str] = set()
+        self.finished: set[str] = set()
 
     def run(self, decisions: int, open_tasks: int) -> Organisation:
         moments = self._moments(decisions)
-        made = [self._decide(draw_job(self._arrivals, i, at)) for i, at in enumerate(moments)]
-        self._end_before(self._now)
-        waiting = tuple(draw_job(self._arrivals, decisions + i, self._now) for i in range(open_tasks))
+        made = [self._decide(draw_job(self.arrivals, i, at)) for i, at in enumerate(moments)]
+        self.end_before(self._now)
+        waiting = tuple(draw_job(self.arrivals, decisions + i, self._now) for i in range(open_tasks))
         return Organisation(
-            employees=tuple(self._as_known(employee) for employee in range(len(self._records))),
+            employees=tuple(self.as_known(employee) for employee in range(len(self.records))),
             open_tasks=tuple(job.task for job in waiting),
             history=tuple(self._history),
             decisions=_in_arrays([decision for decision in made if decision.known_at < self._now]),
             now=self._now,
-            people=self._people,
+            people=self.people,
             open_jobs=waiting,
         )
 
     def _moments(self, count: int) -> list[datetime]:
         """When decisions are made, at a rate that keeps people busy for `UTILISATION` of their time."""
-        gap = HOURS_PER_WEEK * MEAN_TASK_HOURS / (UTILISATION * float(self._people.capacity.sum()))
-        hours_ago = np.cumsum(self._arrivals.exponential(gap, count))[::-1]
+        gap = HOURS_PER_WEEK * MEAN_TASK_HOURS / (UTILISATION * float(self.people.capacity.sum()))
+        hours_ago = np.cumsum(self.arrivals.exponential(gap, count))[::-1]
         return [self._now - timedelta(seconds=round(hours * 3600)) for hours in hours_ago.tolist()]
 
     def _decide(self, job: Job) -> _Decision:
-        self._end_before(job.decided_at)
-        waiting_for = sum(task_id not in self._finished for task_id in job.task.dependencies)
-        truth = success_probability(self._people, job, self._load, waiting_for)
-        employee = choose(self._policy, self._people, job, self._load)
+        self.end_before(job.decided_at)
+        waiting_for = sum(task_id not in self.finished for task_id in job.task.dependencies)
+        truth = success_probability(self.people, job, self.load, waiting_for)
+        employee = choose(self._policy, self.people, job, self.load)
         features = self._features(job, employee)
-        good = bool(self._luck.random() < truth[employee])
-        return _Decision(features, float(truth[employee]), good, job.decided_at, self._start(job, employee, good))
+        good = bool(self.luck.random() < truth[employee])
+        return _Decision(features, float(truth[employee]), good, job.decided_at, self.start(job, employee, good))
 
     def _features(self, job: Job, employee: int) -> Floats:
         """What the engine sees; now and then as a new installation would, without any history."""
-        person, priors = self._as_known(employee), priors_of(self._everyone)
+        person, priors = self.as_known(employee), priors_of(self.everyone)
         if self._policy.random() < WITHOUT_HISTORY:
             person, priors = person.model_copy(update={"history": None}), Priors()
-        completed = frozenset(self._finished.intersection(job.task.dependencies))
+        completed = frozenset(self.finished.intersection(job.task.dependencies))
         pairs = build_pairs(
             [job.task], [person], job.decided_at, matcher=self._matcher, priors=priors, completed=completed
         )
         return floats(feature_matrix(pairs, pairs.initial, _FIRST, _FIRST)[0])
 
-    def _as_known(self, employee: int) -> Employee:
-        known = {"current_workload": float(self._load[employee]), "history": self._records[employee].history()}
-        return self._people.employees[employee].model_copy(update=known)
+    def as_known(self, employee: int) -> Employee:
+        """The record of a person as it stands now."""
+        known = {"current_workload": float(self.load[employee]), "history": self.records[employee].history()}
+        return self.people.employees[employee].model_copy(update=known)
 
-    def _start(self, job: Job, employee: int, good: bool) -> datetime:
+    def start(self, job: Job, employee: int, good: bool) -> datetime:
         """Put the job at the end of the person's line; returns when it ends."""
-        hours = job.hours * overrun(self._luck, good)
+        hours = job.hours * overrun(self.luck, good)
         started_at = max(job.decided_at, self._free_at[employee])
-        ends_at = started_at + _calendar(hours, self._people.capacity[employee])
+        ends_at = started_at + _calendar(hours, self.people.capacity[employee])
         self._free_at[employee] = ends_at
         if good and job.deadline is not None and ends_at > job.deadline:  # good work is done in time: put it first
             ends_at = job.deadline
             started_at = max(job.decided_at, min(started_at, ends_at - timedelta(seconds=round(hours * 3600))))
         past = PastAssignment(
             task_id=job.task.task_id,
-            employee_id=self._people.employees[employee].employee_id,
+            employee_id=self.people.employees[employee].employee_id,
             category=job.task.category,
             department=job.task.department,
             assigned_at=job.decided_at,
@@ -189,19 +194,19 @@ class _Simulation:
         )
         load = job.task.estimated_hours or DEFAULT_ESTIMATED_HOURS
         heapq.heappush(self._running, _Running(ends_at, job.task.task_id, employee, load, past))
-        self._records[employee].active += 1
-        self._load[employee] += load
+        self.records[employee].active += 1
+        self.load[employee] += load
         return ends_at
 
-    def _end_before(self, moment: datetime) -> None:
+    def end_before(self, moment: datetime) -> None:
         """Count everything that has ended earlier than `moment`."""
         while self._running and self._running[0].ends_at < moment:
             ended = heapq.heappop(self._running)
-            self._records[ended.employee].active -= 1
-            self._records[ended.employee].end(ended.past)
-            self._everyone.add(ended.past.outcome == "good")
-            self._load[ended.employee] -= ended.load
-            self._finished.add(ended.task_id)
+            self.records[ended.employee].active -= 1
+            self.records[ended.employee].end(ended.past)
+            self.everyone.add(ended.past.outcome == "good")
+            self.load[ended.employee] -= ended.load
+            self.finished.add(ended.task_id)
             self._history.append(ended.past)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
@@ -22,7 +23,9 @@ from assignment_engine.scoring.lightgbm_scorer import sigmoid
 ROUNDS = 100
 OBJECTIVE = "binary sigmoid:1"
 TRAINED_UNTIL, CALIBRATED_UNTIL, SETTLED = 0.7, 0.85, 0.95
+SMALL_TRAINED_UNTIL = 0.75
 SMALLEST_SLICE = 100
+SMALL = 2000
 BLANKED = 0.02
 NEVER_MISSING = "never"
 MONOTONE = {
@@ -64,16 +67,29 @@ def temporal_split(decided_at: Instants, known_at: Instants) -> Split:
     """
     moments = np.sort(decided_at)
     trained, calibrated = (moments[int(share * len(moments))] for share in (TRAINED_UNTIL, CALIBRATED_UNTIL))
-    delay = np.quantile((known_at - decided_at).astype(np.int64), SETTLED).astype("timedelta64[s]")
-
-    def settled(end: np.datetime64) -> Bools:
-        return np.asarray((known_at < end) & (decided_at < end - delay), dtype=np.bool_)
-
+    settled = _settled(decided_at, known_at)
     return Split(
         train=settled(trained),
         calibrate=(decided_at >= trained) & settled(calibrated),
         test=(decided_at >= calibrated) & settled(known_at.max()),
     )
+
+
+def small_split(decided_at: Instants, known_at: Instants) -> Split:
+    """The same for few decisions: 75 / 25 %, with nothing set aside to calibrate with."""
+    end = np.sort(decided_at)[int(SMALL_TRAINED_UNTIL * len(decided_at))]
+    settled = _settled(decided_at, known_at)
+    train = settled(end)
+    return Split(train=train, calibrate=train, test=(decided_at >= end) & settled(known_at.max()))
+
+
+def _settled(decided_at: Instants, known_at: Instants) -> Callable[[np.datetime64], Bools]:
+    delay = np.quantile((known_at - decided_at).astype(np.int64), SETTLED).astype("timedelta64[s]")
+
+    def settled(end: np.datetime64) -> Bools:
+        return np.asarray((known_at < end) & (decided_at < end - delay), dtype=np.bool_)
+
+    return settled
 
 
 def train_success(
@@ -106,7 +122,7 @@ def train_success(
         raise TrainingError(f"{len(good)} decisions with an outcome are too few to learn from")
     split = temporal_split(decided_at, known_at)
     _check_slices(good, split)
-    text = _fit(_blanked(features[split.train], seed), good[split.train], seed)
+    text = _fit(blanked(features[split.train], seed), good[split.train], seed)
     raw = _predictor(text).raw(features)
     calibration = platt(raw[split.calibrate], good[split.calibrate])
     probability = sigmoid(calibration.slope * raw + calibration.intercept)
@@ -118,9 +134,9 @@ def train_success(
         features=FEATURE_NAMES,
         objective=OBJECTIVE,
         calibration=calibration,
-        training=_run(decided_at[split.train], seed, data),
+        training=run_of(decided_at[split.train], seed, data),
         metrics=_compare(probability, features, good, split),
-        libraries=_libraries(),
+        libraries=libraries(),
         sha256=text_sha256(text),
         created_at=created_at or datetime.now(UTC),
     )
@@ -153,8 +169,8 @@ def _check_slices(good: Bools, split: Split) -> None:
             raise TrainingError(f"all decisions to {words} ended alike")
 
 
-def _blanked(features: Floats, seed: int) -> Floats:
-    """A copy in which every feature that can be missing sometimes is.
+def blanked(features: Floats, seed: int) -> Floats:
+    """A copy in which every one of the 17 that can be missing sometimes is.
 
     LightGBM takes a missing value for zero where it met none in training.
     """
@@ -192,12 +208,12 @@ def _compare(probability: Floats, features: Floats, good: Bools, split: Split) -
     }
 
 
-def _run(decided_at: Instants, seed: int, data: str) -> TrainingRun:
+def run_of(decided_at: Instants, seed: int, data: str) -> TrainingRun:
     start, end = _utc(decided_at.min()), _utc(decided_at.max())
     return TrainingRun(start=start, end=end, rows=len(decided_at), seed=seed, data=data)
 
 
-def _libraries() -> dict[str, str]:
+def libraries() -> dict[str, str]:
     names = ("lightgbm", "numpy", "scikit-learn")
     return {"python": platform.python_version(), **{name: library_version(name) for name in names}}
 

@@ -18,8 +18,9 @@ from assignment_engine.domain.errors import BundleError, field_errors
 from assignment_engine.domain.records import Record
 from assignment_engine.domain.types import ID_PATTERN, Count, Instant, Number
 from assignment_engine.features.arrays import Floats, floats
-from assignment_engine.features.definition import FEATURE_NAMES
-from assignment_engine.scoring.model_text import Tree, read_trees
+from assignment_engine.features.definition import declared_sets, feature_names
+from assignment_engine.scoring.model_text import read_trees
+from assignment_engine.scoring.tree_text import Tree
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -139,7 +140,7 @@ def text_sha256(model_text: str) -> str:
 def _load(directory: Path) -> Bundle:
     manifest = _read_manifest(_read(directory / MANIFEST_FILE, MAX_MANIFEST_BYTES))
     content = _read(directory / MODEL_FILE, MAX_MODEL_BYTES)
-    _check_features(manifest.features, FEATURE_NAMES)
+    _check_features(manifest.features, feature_names(declared_sets(manifest.features)))
     if hashlib.sha256(content).hexdigest() != manifest.sha256:
         raise BundleError(f"the sha256 of {MODEL_FILE} is not the one in the manifest")
     bundle = Bundle(manifest, content.decode("ascii", errors="replace"))
@@ -188,7 +189,7 @@ def _booster(text: str, trees: int) -> Booster:
         raise BundleError(f"LightGBM cannot be loaded: {exc}") from exc
     try:
         booster = lightgbm.Booster(model_str=text)
-    except lightgbm.basic.LightGBMError as exc:
+    except (lightgbm.basic.LightGBMError, ValueError) as exc:  # ValueError: it reads the parameters as JSON
         raise BundleError(f"LightGBM refuses the model: {exc}") from exc
     if booster.num_trees() != trees:
         raise BundleError(f"LightGBM reads {booster.num_trees()} trees of {trees}")

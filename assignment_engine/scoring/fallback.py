@@ -30,6 +30,7 @@ class WeightedFallback:
     name: str = "weighted-fallback"
     version: str = "1"
     confidence: float = 0.6
+    features: tuple[str, ...] = FEATURE_NAMES
 
     def prepare(self, pairs: Pairs, loads: Loads) -> Scores:
         return _FallbackScores(pairs, loads)

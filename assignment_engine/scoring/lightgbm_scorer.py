@@ -13,7 +13,7 @@ from tqdm import tqdm
 from assignment_engine.domain.errors import BundleError
 from assignment_engine.domain.plans import Explanation, Term
 from assignment_engine.features.arrays import Floats, Ints
-from assignment_engine.features.definition import FEATURE_NAMES, feature_matrix
+from assignment_engine.features.definition import FEATURE_NAMES, declared_sets, feature_matrix
 from assignment_engine.features.pairs import Loads, Pairs
 from assignment_engine.scoring.bundle import Bundle, Predictor
 from assignment_engine.scoring.forest.readiness import pays
@@ -42,9 +42,15 @@ class LightGbmScorer:
     def version(self) -> str:
         return self.bundle.manifest.version
 
+    @property
+    def features(self) -> tuple[str, ...]:
+        return self.bundle.manifest.features
+
     @cached_property
     def not_covered(self) -> str | None:
         """Why the compiled forest cannot score this model; None when it can."""
+        if declared := declared_sets(self.features):
+            return f"it declares the feature sets {' and '.join(declared)}"
         return not_covered(self.bundle.trees)
 
     @cached_property
@@ -61,7 +67,8 @@ class LightGbmScorer:
     def prepare(self, pairs: Pairs, loads: Loads) -> LightGbmScores:
         count = pairs.shape[0] * pairs.shape[1]
         if self.not_covered or not pays(self.forest, count):
-            return LightGbmScores(self, BoosterRows(self.bundle.predictor, pairs, loads, self.threads), pairs.shape)
+            rows = BoosterRows(self.bundle.predictor, pairs, loads, self.features, self.threads)
+            return LightGbmScores(self, rows, pairs.shape)
         from assignment_engine.scoring.forest.rows import ForestRows  # noqa: PLC0415  (numba takes half a second)
 
         return LightGbmScores(self, ForestRows.of(self.forest, pairs, loads, self.threads), pairs.shape)
@@ -74,11 +81,15 @@ class LightGbmScorer:
         return ScoreRow(sigmoid(self._log_odds(raw)), raw)
 
     def explain(self, features: Floats) -> tuple[Explanation, ...]:
+        """SHAP values of the log-odds; LightGBM has none of linear trees, whose explanations have no terms."""
+        if any(tree.linear for tree in self.bundle.trees):
+            raw = self.bundle.predictor.raw(features, self.threads)
+            return tuple(_unexplained(float(base)) for base in self._log_odds(raw))
         shares = self.bundle.predictor.contributions(features, self.threads)
         slope = self.bundle.manifest.calibration.slope
         bases = self._log_odds(shares[:, -1])
         return tuple(
-            _explanation(float(base), row, slope * share)
+            _explanation(float(base), self.features, row, slope * share)
             for base, row, share in zip(bases, features, shares[:, :-1], strict=True)
         )
 
@@ -104,10 +115,12 @@ class BoosterRows:
     predictor: Predictor
     pairs: Pairs = field(repr=False)
     loads: Loads = field(repr=False)
+    features: tuple[str, ...] = FEATURE_NAMES
     threads: int = 1
 
     def raw(self, task: int, employees: Ints) -> Floats:
-        return self.predictor.raw(feature_matrix(self.pairs, self.loads, np.asarray(task), employees), self.threads)
+        vectors = feature_matrix(self.pairs, self.loads, np.asarray(task), employees, self.features)
+        return self.predictor.raw(vectors, self.threads)
 
     def employee_changed(self, employee: int) -> None:
         """Nothing is kept between rows."""
@@ -144,12 +157,17 @@ def sigmoid(log_odds: Floats) -> Floats:
     return np.where(log_odds >= 0, 1.0, small) / (1.0 + small)
 
 
-def _explanation(base: float, values: Floats, contributions: Floats) -> Explanation:
+def _unexplained(log_odds: float) -> Explanation:
+    note = "the model has linear trees, whose scores cannot be divided among the features"
+    return Explanation(unit="log-odds", base=log_odds, terms=(), note=note)
+
+
+def _explanation(base: float, names: tuple[str, ...], values: Floats, contributions: Floats) -> Explanation:
     return Explanation(
         unit="log-odds",
         base=base,
         terms=tuple(
             Term(feature=name, value=None if np.isnan(value) else float(value), contribution=float(contribution))
-            for name, value, contribution in zip(FEATURE_NAMES, values, contributions, strict=True)
+            for name, value, contribution in zip(names, values, contributions, strict=True)
         ),
     )

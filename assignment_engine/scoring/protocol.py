@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
 from assignment_engine.domain.plans import Explanation
 from assignment_engine.features.arrays import Floats, Ints
 from assignment_engine.features.pairs import Loads, Pairs
@@ -30,6 +32,17 @@ class Scores(Protocol):
         ...
 
 
+def scored(scores: Scores, task: int, employees: Ints) -> tuple[Ints, ScoreRow]:
+    """Those of the employees, shape (k,), who have a score at all, and their scores."""
+    if not employees.size:
+        return employees, ScoreRow(np.empty(0), np.empty(0))
+    row = scores.row(task, employees)
+    there = ~np.isnan(row.scores)
+    if there.all():
+        return employees, row
+    return employees[there], ScoreRow(row.scores[there], row.raw[there])
+
+
 class Scorer(Protocol):
     """Scores pairs of employees and tasks. Names its version in every result."""
 
@@ -38,6 +51,11 @@ class Scorer(Protocol):
 
     @property
     def version(self) -> str: ...
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features it takes: the 17 and, after them, those of the sets that a model declares."""
+        ...
 
     @property
     def confidence(self) -> float:
@@ -49,9 +67,9 @@ class Scorer(Protocol):
         ...
 
     def score(self, features: Floats) -> ScoreRow:
-        """Scores of feature vectors in table order, shape (k, 17) → (k,)."""
+        """Scores of feature vectors in the order of `features`, shape (k, f) → (k,)."""
         ...
 
     def explain(self, features: Floats) -> tuple[Explanation, ...]:
-        """Why: one explanation for each feature vector, shape (k, 17)."""
+        """Why: one explanation for each feature vector, shape (k, f)."""
         ...

@@ -6,6 +6,7 @@ import json
 import re
 from importlib.resources import files
 from pathlib import Path
+from uuid import uuid4
 
 from assignment_engine.domain.errors import BundleError
 from assignment_engine.domain.types import ID_PATTERN
@@ -70,6 +71,6 @@ def promote(model_dir: Path, name: str) -> None:
         raise BundleError(f"{name!r} is not the name of a bundle")
     LightGbmScorer(load_bundle(model_dir / name))
     path = model_dir / CHAMPION_FILE
-    fresh = path.with_name(f".{CHAMPION_FILE}.new")
+    fresh = path.with_name(f".{CHAMPION_FILE}.{uuid4().hex}")  # several instances may promote at once
     fresh.write_text(json.dumps({"version": name}) + "\n", "utf-8")
     fresh.replace(path)

@@ -77,7 +77,7 @@ class MLService:
         return ServiceDescription(
             scorer=ScorerInfo(name=self.scorer.name, version=self.scorer.version),
             confidence=self.scorer.confidence,
-            features=FEATURE_NAMES,
+            features=self.scorer.features,
             warning=self.warning,
             predictor=self.scorer.describe() if isinstance(self.scorer, LightGbmScorer) else None,
         )
@@ -122,7 +122,7 @@ class MLService:
             priors=priors,
         )
         people = np.arange(pairs.shape[1])
-        features = feature_matrix(pairs, pairs.initial, _FIRST, people)
+        features = feature_matrix(pairs, pairs.initial, _FIRST, people, self.scorer.features)
         chosen = _best(self.scorer, pairs, features)[:top_k]
         scores = self.scorer.score(features[chosen]).scores
         loads = features[chosen, FEATURE_NAMES.index("workload_ratio")]
@@ -144,7 +144,7 @@ class MLService:
     ) -> dict[str, float]:
         """Feature name → value in table order; NaN where missing."""
         features = self._features(employee, task, now, priors, self._matcher)
-        return dict(zip(FEATURE_NAMES, features[0].tolist(), strict=True))
+        return dict(zip(self.scorer.features, features[0].tolist(), strict=True))
 
     def fallback_score(
         self, employee: EmployeeLike, task: TaskLike, *, now: datetime | None = None
@@ -172,7 +172,7 @@ class MLService:
         pairs = build_pairs(
             read_tasks([task]), read_employees([employee]), now or datetime.now(UTC), matcher=matcher, priors=priors
         )
-        return feature_matrix(pairs, pairs.initial, _FIRST, _FIRST)
+        return feature_matrix(pairs, pairs.initial, _FIRST, _FIRST, self.scorer.features)
 
 
 def _single(scorer: Scorer, features: Floats) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from assignment_engine.features.definition import feature_matrix
 from assignment_engine.scoring.protocol import ScoreRow
 from assignment_engine.scoring.service import Candidate
 from assignment_engine.services.core import DecisionCore
+from assignment_engine.services.dispatch.choice import live_problem
 from assignment_engine.store.unit import UnitOfWork
 
 
@@ -35,8 +36,8 @@ class Candidates(Record):
     ineligible: tuple[Ineligible, ...]
 
 
-def candidates(unit: UnitOfWork, core: DecisionCore, task_id: str, top_k: int = 5) -> Candidates:
-    """The `top_k` best under the planning constraints, judged as if the task were planned alone now.
+def candidates(unit: UnitOfWork, core: DecisionCore, task_id: str, top_k: int = 5, *, live: bool = False) -> Candidates:
+    """The `top_k` best under the planning constraints, or the live ones, judged as if the task came alone now.
 
     Raises
     ------
@@ -45,7 +46,11 @@ def candidates(unit: UnitOfWork, core: DecisionCore, task_id: str, top_k: int = 
     task = unit.tasks.get(task_id)
     employees = unit.employees.get_many(None)
     pending = task.model_copy(update={"status": TaskStatus.PENDING})
-    problem = core.problem(unit, [pending], employees, Constraints(), unit.now())
+    now = unit.now()
+    if live:
+        problem = live_problem(unit, core, pending, employees, now)
+    else:
+        problem = core.problem(unit, [pending], employees, Constraints(), now)
     eligible = Eligibility.of(problem).candidates(0, problem.pairs.initial)
     row = problem.scorer.prepare(problem.pairs, problem.pairs.initial).row(0, eligible)
     scored = ~np.isnan(row.scores)
@@ -74,7 +79,8 @@ def _best(problem: AllocationProblem, eligible: Ints, row: ScoreRow, top_k: int)
 
 
 def _features(problem: AllocationProblem, employees: Ints) -> Floats:
-    return feature_matrix(problem.pairs, problem.pairs.initial, np.zeros_like(employees), employees)
+    first = np.zeros_like(employees)
+    return feature_matrix(problem.pairs, problem.pairs.initial, first, employees, problem.scorer.features)
 
 
 def _ineligible(problem: AllocationProblem, eligible: Ints, unscored: Ints) -> list[Ineligible]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from assignment_engine.allocation.problem import AllocationProblem, build_problem
-from assignment_engine.domain.constraints import Constraints
-from assignment_engine.domain.records import Employee, Task
+from assignment_engine.domain.constraints import Constraints, Pair
+from assignment_engine.domain.live import Live
+from assignment_engine.domain.records import Employee, Priors, Task
 from assignment_engine.features.skills import SkillMatcher, read_aliases
 from assignment_engine.scoring.protocol import Scorer
 from assignment_engine.scoring.registry import load_scorer
 from assignment_engine.store.unit import UnitOfWork
 
 _log = logging.getLogger(__name__)
+
+LIVE_CONSTRAINTS = Constraints(ready_only=True, respect_shift_end=True)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class DecisionCore:
     ) -> AllocationProblem:
         """The planning problem of these records, with what the database knows about them."""
         priors = unit.history.priors()
-        waits_for = sorted({dependency for task in tasks for dependency in task.dependencies})
+        waits_for = {dependency for task in tasks for dependency in task.dependencies}
         return build_problem(
             tasks,
             employees,
@@ -55,11 +58,44 @@ class DecisionCore:
             constraints=constraints,
             matcher=self.matcher,
             priors=priors if priors.everyone.total else None,  # nothing is stored yet: what these people bring
-            completed=unit.tasks.completed(waits_for) | unit.history.completed(waits_for),
+            completed=done(unit, waits_for),
             rejections=unit.assignments.rejections([task.task_id for task in tasks]),
             warnings=(*warnings, *([self.warning] if self.warning else [])),
+        )
+
+    def live_problem(
+        self,
+        tasks: Sequence[Task],
+        employees: Sequence[Employee],
+        now: datetime,
+        live: Live,
+        priors: Priors | None,
+        rejections: frozenset[Pair] = frozenset(),
+        completed: frozenset[str] | None = None,
+    ) -> AllocationProblem:
+        """The same for dispatch. By default what `tasks` depend on is done: otherwise they would wait for nobody."""
+        if completed is None:
+            completed = frozenset(dependency for task in tasks for dependency in task.dependencies)
+        return build_problem(
+            tasks,
+            employees,
+            now=now,
+            scorer=self.scorer,
+            constraints=LIVE_CONSTRAINTS,
+            matcher=self.matcher,
+            priors=priors,
+            completed=completed,
+            rejections=rejections,
+            live=live,
         )
 
     def with_scorer(self, scorer: Scorer) -> DecisionCore:
         """The same core with another scorer."""
         return replace(self, scorer=scorer, warning=None)
+
+
+def done(unit: UnitOfWork, task_ids: Collection[str]) -> frozenset[str]:
+    """Which of these tasks are completed, here or in the imported history."""
+    if not task_ids:
+        return frozenset()
+    return unit.tasks.completed(task_ids) | unit.history.completed(task_ids)

@@ -106,6 +106,7 @@ class _Conflicts:
     ) -> None:
         self._core, self._unit, self._stored, self._today, self._now = core, unit, stored, today, now
         self._planned = {task.task_id: task for task in stored.tasks}
+        self._triaged = unit.triage.filled(list(self._planned))
 
     def find(self) -> list[Conflict]:
         """One conflict for each assignment that does not fit, in the order of the plan."""
@@ -119,7 +120,8 @@ class _Conflicts:
         if task is None or assignment.employee_id not in self._today.employees:
             gone = "task" if task is None else "employee"
             return _conflict(assignment, "gone", f"the {gone} was deleted")
-        before, after = _differences(self._planned[assignment.task_id], task)
+        triaged = self._triaged.get(assignment.task_id, frozenset())
+        before, after = _differences(self._planned[assignment.task_id], task, triaged)
         if task.status is not TaskStatus.PENDING:
             return _conflict(assignment, "taken", f"the task is {task.status}", before, after)
         if before != after:
@@ -157,9 +159,16 @@ class _Conflicts:
         return self._stored.preview.model_copy(update={"assignments": tuple(assignments), "unassigned": ()})
 
 
-def _differences(planned: Task, today: StoredTask) -> tuple[dict[str, object], dict[str, object]]:
+def _differences(
+    planned: Task, today: StoredTask, triaged: frozenset[str]
+) -> tuple[dict[str, object], dict[str, object]]:
+    """What is different, but for fields that were empty and that triage filled meanwhile."""
     before, after = planned.model_dump(mode="json"), today.model_dump(mode="json")
-    changed = [name for name in PLANNING_FIELDS if before[name] != after[name]]
+    changed = [
+        name
+        for name in PLANNING_FIELDS
+        if before[name] != after[name] and not (before[name] is None and name in triaged)
+    ]
     return {name: before[name] for name in changed}, {name: after[name] for name in changed}
 
 

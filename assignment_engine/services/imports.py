@@ -13,6 +13,7 @@ from assignment_engine.domain.intake import CsvContent, RejectedRow, id_field, r
 from assignment_engine.domain.records import Employee, Record, Task
 from assignment_engine.domain.stored import PastAssignment
 from assignment_engine.domain.types import InputNotes
+from assignment_engine.services.tasks import note_changes
 from assignment_engine.store.unit import UnitOfWork
 
 R = TypeVar("R", bound=Record)
@@ -146,7 +147,9 @@ def _put(unit: UnitOfWork, kind: ImportKind, records: Sequence[Any]) -> tuple[in
         return unit.history.add(records)
     if kind is ImportKind.EMPLOYEES:
         return unit.employees.put(records, unit.now())
-    return unit.tasks.put(records, unit.now())
+    counts = unit.tasks.put(records, unit.now())
+    note_changes(unit, {task.task_id: task.model_fields_set for task in records})
+    return counts
 
 
 def read_json_rows(body: object) -> Sequence[Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from assignment_engine.allocation.allocators import Allocator
 from assignment_engine.allocation.methods import allocator
 from assignment_engine.allocation.plan import read_constraints, solve
 from assignment_engine.allocation.problem import AllocationProblem
@@ -18,7 +19,7 @@ from assignment_engine.domain.intake import count_assumptions, read_employees, r
 from assignment_engine.domain.plans import FinalizeResult, Plan, Preview
 from assignment_engine.domain.records import Employee, Task
 from assignment_engine.domain.stored import StoredPreview
-from assignment_engine.domain.types import InputNotes, Method, TaskStatus, is_missing, new_id
+from assignment_engine.domain.types import InputNotes, Method, Objective, TaskStatus, is_missing, new_id
 from assignment_engine.features.arrays import Floats
 from assignment_engine.services.core import DecisionCore
 from assignment_engine.services.finalizing import OnConflict, finalize
@@ -38,6 +39,8 @@ class PlanRequest:
     method: Method | str = Method.GREEDY
     weight: float | None = None
     time_budget_seconds: float | None = None
+    objective: Objective | str | None = None
+    mandatory: bool | Collection[str] = False
     warnings: tuple[str, ...] = ()
     most_pairs: int | None = None
 
@@ -87,8 +90,8 @@ class SchedulerService:
     ) -> Plan:
         """A plan, not stored. Tasks and employees are records, dicts, frames, or None for those of the database.
 
-        Options: `task_ids`, `employee_ids`, `weight` (balanced), `time_budget_seconds` (optimal), `time_zone` (of
-        times that have none; UTC).
+        Options: `task_ids`, `employee_ids`, `weight` (balanced), `time_budget_seconds`, `objective` and `mandatory`
+        (optimal; see `plan`, which alone takes costs), `time_zone` (of times that have none; UTC).
         """
         return self._solve(plan_request(tasks, employees, constraints, method, **options)).plan
 
@@ -152,8 +155,23 @@ class SchedulerService:
 
         return self._database.run(finalized)
 
+    def check(self, request: PlanRequest) -> None:
+        """Refuse what cannot be planned, before it is planned in the background.
+
+        Raises
+        ------
+        InvalidInputError
+        """
+        _chosen(request)
+        self._database.upgrade()
+        with self._database.read() as unit:
+            if request.task_ids:
+                _resolve_tasks(unit, request)
+            if request.employee_ids:
+                _resolve_employees(unit, request)
+
     def _solve(self, request: PlanRequest) -> _Solved:
-        chosen = allocator(request.method, weight=request.weight, time_budget_seconds=request.time_budget_seconds)
+        chosen = _chosen(request)
         self._database.upgrade()
         with self._database.read() as unit:
             now = unit.now()
@@ -175,6 +193,20 @@ class SchedulerService:
         if remember:
             remember(unit, preview)
         return preview
+
+
+def _chosen(request: PlanRequest) -> Allocator:
+    """The allocator that is asked for."""
+    chosen = allocator(
+        request.method,
+        weight=request.weight,
+        time_budget_seconds=request.time_budget_seconds,
+        objective=request.objective,
+        mandatory=request.mandatory,
+    )
+    if request.objective == Objective.COST:
+        raise InvalidInputError.at("/objective", "costs of pairs are not stored; the function `plan` takes them")
+    return chosen
 
 
 def plan_request(

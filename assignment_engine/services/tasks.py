@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from assignment_engine.domain.conversations import NewConversation
 from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.domain.records import StoredTask, Task
+from assignment_engine.services.conversations import add_conversations
 from assignment_engine.store.unit import UnitOfWork
 
+TEXTS = frozenset({"title", "description"})
 
-def add_task(unit: UnitOfWork, task: Task) -> StoredTask:
-    """Store a new task, pending.
+
+def add_task(unit: UnitOfWork, task: Task, conversations: Sequence[NewConversation] = ()) -> StoredTask:
+    """Store a new task, pending, with what was said about it.
 
     Raises
     ------
@@ -20,6 +24,8 @@ def add_task(unit: UnitOfWork, task: Task) -> StoredTask:
     """
     require_title(task)
     unit.tasks.add([task], unit.now())
+    if conversations:
+        add_conversations(unit, task.task_id, conversations)
     return unit.tasks.get(task.task_id)
 
 
@@ -37,11 +43,20 @@ def change_task(
     ------
     NotFoundError, StaleVersionError
     """
-    return unit.tasks.change(task_id, changes, unit.now(), expected_version)
+    changed = unit.tasks.change(task_id, changes, unit.now(), expected_version)
+    note_changes(unit, {task_id: frozenset(changes)})
+    return changed
+
+
+def note_changes(unit: UnitOfWork, changed: Mapping[str, Iterable[str]]) -> None:
+    """A person set these fields of these tasks: triage leaves them alone, and reads texts that are new."""
+    fields = {task_id: frozenset(names) for task_id, names in changed.items()}
+    unit.triage.give_to_person(fields)
+    unit.triage_claims.put_up([task_id for task_id, names in fields.items() if names & TEXTS], unit.now())
 
 
 def remove_task(unit: UnitOfWork, task_id: str) -> None:
-    """Delete a task softly: it is not found afterwards, its assignments, audit and training log stay.
+    """Delete a task softly, with its conversations; its assignments, audit and training log stay.
 
     Raises
     ------
@@ -50,3 +65,6 @@ def remove_task(unit: UnitOfWork, task_id: str) -> None:
         While it has an active assignment.
     """
     unit.tasks.remove(task_id)
+    unit.conversations.remove_of(task_id)
+    unit.triage.forget([task_id])
+    unit.triage_claims.withdraw([task_id])

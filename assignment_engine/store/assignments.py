@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, exists, select
 from sqlalchemy.engine import Connection
 
-from assignment_engine.domain.assignments import Advance, Assignment, AssignmentStatus
+from assignment_engine.domain.assignments import ACTIVE, Advance, Assignment, AssignmentStatus
 from assignment_engine.domain.constraints import Pair
 from assignment_engine.domain.errors import NotFoundError
-from assignment_engine.domain.stored import Page
+from assignment_engine.domain.live import Held, Locked, TakenFacts
+from assignment_engine.domain.queues import Queue
+from assignment_engine.domain.records import StoredTask
+from assignment_engine.domain.stored import Page, TrainingRow
+from assignment_engine.domain.worklists import HistoryEntry, Ticket
 from assignment_engine.store.paging import fetch_page
-from assignment_engine.store.recording import record_advances
+from assignment_engine.store.recording import lock_task, record_advances, record_reopening
 from assignment_engine.store.rows import rows_in
-from assignment_engine.store.tables import task_assignments
+from assignment_engine.store.tables import audit_log, queues, task_assignments, task_dependencies, tasks
 
 _RENAMED = {"id": "assignment_id", "method": "assignment_method", "score": "assignment_score"}
 _COLUMNS = {name: task_assignments.c[_RENAMED.get(name, name)] for name in Assignment.model_fields}
 _QUERY = select(*(column.label(name) for name, column in _COLUMNS.items()))
 _ID = task_assignments.c.assignment_id
+_HELD = (
+    _QUERY.add_columns(task_assignments.c.seconds, task_assignments.c.units, tasks.c.queue, queues.c.settings)
+    .add_columns(exists().where(task_dependencies.c.depends_on == task_assignments.c.task_id).label("waited_for"))
+    .join(tasks, tasks.c.task_id == task_assignments.c.task_id)
+    .outerjoin(queues, queues.c.name == tasks.c.queue)
+    .where(task_assignments.c.assignment_id == bindparam("held"))
+)
+_ACTIVE_ON = _QUERY.where(task_assignments.c.active_task_id == bindparam("task"))
 _SORTS = {name: _COLUMNS[name] for name in ("id", "status", "assigned_at", "completed_at", "created_at", "updated_at")}
 
 
@@ -30,10 +43,17 @@ class Assignments:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def record(self, advances: Sequence[Advance], actor: str) -> None:
-        """Write what happened: assignments, tasks, loads, audit and events; all of it, or nothing.
+    def record(
+        self,
+        advances: Sequence[Advance],
+        actor: str,
+        decisions: Sequence[TrainingRow] = (),
+        locked: Locked | None = None,
+    ) -> None:
+        """Write what happened: assignments, tasks, loads, outcomes, decisions, audit and events; all of it, or nothing.
 
-        Each assignment comes at most once. Work that ends is given back before new work is taken.
+        Each assignment comes at most once. Work that ends is given back before new work is taken. What the
+        transaction has `locked` already is not read again.
 
         Raises
         ------
@@ -47,7 +67,26 @@ class Assignments:
             If an assignment is no longer in the state that the event found, or a task is closed.
         """
         if advances:
-            record_advances(self._connection, advances, actor)
+            record_advances(self._connection, advances, actor, decisions, locked or Locked())
+
+    def reopen(self, task: StoredTask, last: Assignment | None, now: datetime, actor: str) -> None:
+        """A completed task waits again; `last` is the assignment that completed it, whose person is locked."""
+        record_reopening(self._connection, task.task_id, last, now, actor)
+
+    def hold(self, assignment: Assignment) -> Held:
+        """Lock its task and read both again; its person is locked."""
+        facts = lock_task(self._connection, assignment.task_id)
+        if facts is None:
+            raise NotFoundError("task", assignment.task_id)
+        row = self._connection.execute(_HELD, {"held": assignment.id}).one()
+        found = _records([row])[0]
+        return Held(
+            assignment=found,
+            taken=TakenFacts(found.status, row.seconds, row.units),
+            task=facts,
+            queue=Queue(**row.settings) if row.settings else Queue(name=row.queue),
+            is_waited_for=bool(row.waited_for),
+        )
 
     def get(self, assignment_id: str) -> Assignment:
         """The assignment, or NotFoundError."""
@@ -66,6 +105,57 @@ class Assignments:
         if task_ids is not None:
             return _records(rows_in(self._connection, _QUERY, column, task_ids))
         return _records(self._connection.execute(_QUERY.where(column.is_not(None)).order_by(column)).all())
+
+    def active_of(self, employee_ids: Collection[str]) -> tuple[Assignment, ...]:
+        """Active assignments of these people, the oldest of each first."""
+        column = task_assignments.c.employee_id
+        query = _QUERY.where(task_assignments.c.status.in_(sorted(ACTIVE)))
+        found = _records(rows_in(self._connection, query, column, employee_ids))
+        return tuple(sorted(found, key=lambda a: (a.employee_id, a.assigned_at, a.id)))
+
+    def active_on(self, task_id: str) -> Assignment | None:
+        """The active assignment of a task."""
+        found = _records(self._connection.execute(_ACTIVE_ON, {"task": task_id}).all())
+        return found[0] if found else None
+
+    def of_session(self, employee_id: str, session_id: str) -> tuple[Assignment, ...]:
+        """Active assignments that a session got live, by id."""
+        mine = (task_assignments.c.employee_id == employee_id, task_assignments.c.session_id == session_id)
+        query = _QUERY.where(*mine, task_assignments.c.status.in_(sorted(ACTIVE)))
+        return _records(self._connection.execute(query.order_by(_ID)).all())
+
+    def last_of(self, task_id: str) -> Assignment | None:
+        """The latest assignment of a task, whatever became of it."""
+        query = _QUERY.where(task_assignments.c.task_id == task_id)
+        latest = query.order_by(task_assignments.c.assigned_at.desc(), _ID.desc()).limit(1)
+        found = _records(self._connection.execute(latest).all())
+        return found[0] if found else None
+
+    def missed_offers(self, now: datetime, limit: int) -> tuple[Assignment, ...]:
+        """Offers that nobody accepted in time, the oldest first."""
+        column = task_assignments.c.offer_expires_at
+        query = _QUERY.where(column <= now, task_assignments.c.status == AssignmentStatus.OFFERED)
+        return _records(self._connection.execute(query.order_by(column, _ID).limit(limit)).all())
+
+    def next_missed(self) -> datetime | None:
+        """When the next offer is missed."""
+        column = task_assignments.c.offer_expires_at
+        found: datetime | None = self._connection.execute(
+            select(column).where(column.is_not(None)).order_by(column).limit(1)
+        ).scalar_one_or_none()
+        return found
+
+    def tickets(self, task_ids: Collection[str]) -> dict[str, Ticket]:
+        """What lists of jobs show of these tasks, those deleted since among them."""
+        fields = ("ticket_number", "title", "priority", "scheduled_date")
+        query = select(tasks.c.task_id.label("id"), *(tasks.c[name] for name in fields))
+        rows = rows_in(self._connection, query, tasks.c.task_id, task_ids)
+        return {row.id: Ticket(**row._mapping) for row in rows}  # noqa: SLF001  (SQLAlchemy's public name)
+
+    def history(self, assignment_id: str) -> tuple[HistoryEntry, ...]:
+        """What happened to the assignment, the first first."""
+        query = select(audit_log).where(audit_log.c.assignment_id == assignment_id).order_by(audit_log.c.audit_id)
+        return tuple(_entry(row) for row in self._connection.execute(query))
 
     def rejections(self, task_ids: Collection[str]) -> frozenset[Pair]:
         """(task, employee) of every assignment that was rejected."""
@@ -96,3 +186,17 @@ class Assignments:
 
 def _records(rows: Sequence[Row[Any]]) -> tuple[Assignment, ...]:
     return tuple(Assignment(**{name: getattr(row, name) for name in _COLUMNS}) for row in rows)
+
+
+def _entry(row: Row[Any]) -> HistoryEntry:
+    detail = row.detail or {}
+    return HistoryEntry(
+        at=row.at,
+        actor=row.actor,
+        event=row.event,
+        before=row.from_status,
+        after=row.to_status,
+        reason=row.reason,
+        score=detail.get("score"),
+        scorer=detail.get("scorer"),
+    )

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from assignment_engine.domain.errors import DatabaseBusyError
 from assignment_engine.store import migrate
-from assignment_engine.store.dialects import BEGIN_OPTION, make_engine, read_url
+from assignment_engine.store.dialects import BEGIN_OPTION, CLOCK_OPTION, Clock, make_engine, read_url
 from assignment_engine.store.errors import translate_errors_of, translated
 from assignment_engine.store.unit import UnitOfWork
 
@@ -25,16 +25,21 @@ _LONGEST_PAUSE_SECONDS = 0.5
 class Database:
     """One database, used by any number of threads. Creating it opens no connection.
 
+    Parameters
+    ----------
+    clock : what tells the time instead of the database, in UTC; for everything that depends on time.
+
     Raises
     ------
     ConfigurationError
         If the address cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
         self._url = read_url(url)
-        self.engine = make_engine(self._url)
-        translate_errors_of(self.engine)
+        engine = make_engine(self._url)
+        translate_errors_of(engine)
+        self.engine = engine.execution_options(**{CLOCK_OPTION: clock})
         self._writing = self.engine.execution_options(**{BEGIN_OPTION: "IMMEDIATE"})
         self._upgrade_lock = threading.Lock()
         self._is_upgraded = False
@@ -72,7 +77,9 @@ class Database:
         with self.unit() as unit:
             result = use_case(unit)
             unit.commit()
-            return result
+        for action in unit.actions:
+            action()
+        return result
 
     def upgrade(self) -> None:
         """Migrate to the newest tables; any number of processes may do so at once."""

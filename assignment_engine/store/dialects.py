@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from assignment_engine.domain.errors import ConfigurationError
 
 SQLITE_TIMEOUT_SECONDS = 5.0
 MARIADB_LOCK_WAIT_SECONDS = 10
+ASKED_WHEN_IDLE_SECONDS = 1.0
+
+Clock = Callable[[], datetime]
+
 BEGIN_OPTION = "sqlite_begin"
+CLOCK_OPTION = "clock"
 
 _DRIVERS = {
     "postgres": "postgresql+psycopg2",
@@ -75,13 +83,16 @@ def _to_json(value: object) -> str:
 def _engine_options(backend: str) -> dict[str, Any]:
     if backend == "sqlite":
         return {"connect_args": {"timeout": SQLITE_TIMEOUT_SECONDS, "check_same_thread": False}}
-    shared = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True, "pool_recycle": 1800}
+    shared = {"isolation_level": "READ COMMITTED", "pool_recycle": 1800}
     if backend == "postgresql":
         return {**shared, "executemany_mode": "values_plus_batch"}
     return {**shared, "connect_args": {"charset": "utf8mb4"}}
 
 
 def _listen(engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        event.listen(engine, "checkin", _note_idle)
+        event.listen(engine, "checkout", partial(_ask_when_idle, engine.dialect))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -89,6 +100,21 @@ def _listen(engine: Engine) -> None:
         event.listen(engine, "connect", _prepare_postgresql)
     else:
         event.listen(engine, "connect", _prepare_mariadb)
+
+
+def _note_idle(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["idle_since"] = time.monotonic()
+
+
+def _ask_when_idle(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Make sure that a connection which has not been used for a while is still there; another one is made if not."""
+    idle_since = record.info.get("idle_since")
+    if idle_since is None or time.monotonic() - idle_since < ASKED_WHEN_IDLE_SECONDS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as exc:
+        raise DisconnectionError from exc
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -139,7 +165,13 @@ def _run_once(connection: Any, statement: str) -> None:
 
 
 def database_now(connection: Connection) -> datetime:
-    """The database's clock. SQLite runs inside this process, so its clock is ours."""
+    """The database's clock, or the one that the database was opened with.
+
+    SQLite runs inside this process, so its clock is ours.
+    """
+    injected: Clock | None = connection.get_execution_options().get(CLOCK_OPTION)
+    if injected is not None:
+        return injected()
     if connection.dialect.name == "sqlite":
         return datetime.now(UTC)
     clock = "clock_timestamp()" if connection.dialect.name == "postgresql" else "utc_timestamp(6)"

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.stored import Finding
 from assignment_engine.store import migrate
+from assignment_engine.store.checks import LIVE_CHECKS, Check
 
-_EVENT_ASSIGNMENT = {
-    "sqlite": "json_extract(data, '$.assignment_id')",
-    "postgresql": "data ->> 'assignment_id'",
-    "mysql": "json_unquote(json_extract(data, '$.assignment_id')) COLLATE utf8mb4_bin",
+_JSON_TEXT = {
+    "sqlite": "json_extract({column}, '$.{name}')",
+    "postgresql": "{column} ->> '{name}'",
+    "mysql": "json_unquote(json_extract({column}, '$.{name}')) COLLATE utf8mb4_bin",
 }
 
 
-@dataclass(frozen=True)
-class _Check:
-    """A query for what is wrong: the subject first, then the values that `detail` names in their order."""
-
-    code: str
-    sql: str
-    detail: str
-    severity: Literal["error", "warning"] = "error"
-
-
 _CHECKS = (
-    _Check(
+    Check(
         "load_differs",
         """
         SELECT e.employee_id, e.assigned_seconds, e.active_tasks, e.active_units,
@@ -43,7 +31,7 @@ _CHECKS = (
         """,
         "carries {} s, {} tasks, {} units; the active assignments are {} s, {} tasks, {} units",
     ),
-    _Check(
+    Check(
         "load_negative",
         """
         SELECT employee_id, external_seconds, max_seconds FROM employees
@@ -51,7 +39,7 @@ _CHECKS = (
         """,
         "{} s of other work, {} s of capacity",
     ),
-    _Check(
+    Check(
         "active_mark",
         """
         SELECT assignment_id, status, active_task_id FROM task_assignments
@@ -60,7 +48,7 @@ _CHECKS = (
         """,
         "status {}, but the active task is {}",
     ),
-    _Check(
+    Check(
         "task_status",
         """
         SELECT t.task_id, t.status, COALESCE(a.active, 0), COALESCE(a.accepted, 0)
@@ -75,7 +63,7 @@ _CHECKS = (
         """,
         "status {}, but {} active assignments, {} of them accepted",
     ),
-    _Check(
+    Check(
         "deleted_has_work",
         """
         SELECT a.assignment_id, a.task_id, a.employee_id FROM task_assignments a
@@ -85,7 +73,7 @@ _CHECKS = (
         """,
         "active, but task {} or employee {} is deleted",
     ),
-    _Check(
+    Check(
         "over_capacity",
         """
         SELECT assignment_id, employee_id, load_seconds, capacity_seconds FROM task_assignments
@@ -93,7 +81,7 @@ _CHECKS = (
         """,
         "{} got a load of {} s with a capacity of {} s",
     ),
-    _Check(
+    Check(
         "capacity_lowered",
         """
         SELECT e.employee_id, e.external_seconds + e.assigned_seconds, e.max_seconds FROM employees e
@@ -105,7 +93,7 @@ _CHECKS = (
         "carries {} s with a capacity of {} s now",
         "warning",
     ),
-    _Check(
+    Check(
         "audit_missing",
         """
         SELECT a.assignment_id, a.status FROM task_assignments a WHERE NOT EXISTS (
@@ -114,7 +102,7 @@ _CHECKS = (
         """,
         "status {}, but the audit log does not say how it began",
     ),
-    _Check(
+    Check(
         "audit_status",
         """
         SELECT a.assignment_id, a.status, l.to_status FROM task_assignments a
@@ -125,7 +113,7 @@ _CHECKS = (
         """,
         "status {}, but the audit log ends with {}",
     ),
-    _Check(
+    Check(
         "events_differ",
         """
         SELECT assignment_id, SUM(audited), SUM(published) FROM (
@@ -136,7 +124,7 @@ _CHECKS = (
         """,
         "{} audit rows, but {} events",
     ),
-    _Check(
+    Check(
         "history_differs",
         """
         SELECT employee_id, category, department FROM (
@@ -152,7 +140,7 @@ _CHECKS = (
         """,
         "counts in category {!r}, department {!r} are not those of the finished work",
     ),
-    _Check(
+    Check(
         "timestamp_missing",
         """
         SELECT assignment_id, status FROM task_assignments
@@ -161,7 +149,7 @@ _CHECKS = (
         """,
         "status {}, but not since when",
     ),
-    _Check(
+    Check(
         "orphan",
         """
         SELECT a.assignment_id, 'assignment' AS kind FROM task_assignments a
@@ -178,6 +166,16 @@ _CHECKS = (
         """,
         "this {} belongs to a record that is not there",
     ),
+    Check(
+        "positions",
+        """
+        SELECT 'outbox', o.given, o.highest, COALESCE(c.position, 0) FROM (
+            SELECT COUNT(position) AS given, COALESCE(MAX(position), 0) AS highest FROM outbox
+        ) o LEFT JOIN cursors c ON c.name = 'outbox'
+        WHERE o.given <> o.highest OR o.highest <> COALESCE(c.position, 0)
+        """,
+        "{} events have positions up to {}; the last one given is {}",
+    ),
 )
 
 
@@ -186,10 +184,12 @@ def examine(connection: Connection) -> list[Finding]:
     revision, head = migrate.current(connection), migrate.head()
     if revision != head:
         return [Finding("error", "schema", "database", f"the tables are of revision {revision}, not {head}")]
-    return [finding for check in _CHECKS for finding in _findings(connection, check)]
+    return [finding for check in (*_CHECKS, *LIVE_CHECKS) for finding in _findings(connection, check)]
 
 
-def _findings(connection: Connection, check: _Check) -> list[Finding]:
-    sql = check.sql.replace("{event_assignment}", _EVENT_ASSIGNMENT[connection.dialect.name])
+def _findings(connection: Connection, check: Check) -> list[Finding]:
+    text_of = _JSON_TEXT[connection.dialect.name]
+    sql = check.sql.replace("{event_assignment}", text_of.format(column="data", name="assignment_id"))
+    sql = sql.replace("{queue_mode}", text_of.format(column="q.settings", name="mode"))
     rows = connection.execute(text(sql)).all()
     return [Finding(check.severity, check.code, str(row[0]), check.detail.format(*row[1:])) for row in rows]

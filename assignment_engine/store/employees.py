@@ -6,14 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, or_, select
 from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.errors import ActiveWorkError, NotFoundError, StaleVersionError
 from assignment_engine.domain.records import Employee, EmployeeHistory, StoredEmployee
 from assignment_engine.domain.stored import Page
+from assignment_engine.domain.types import whole_seconds
 from assignment_engine.store.dialects import database_now
-from assignment_engine.store.history import histories_of
+from assignment_engine.store.free import refresh_free
+from assignment_engine.store.history import histories_of, history_of
 from assignment_engine.store.paging import fetch_page
 from assignment_engine.store.rows import (
     Values,
@@ -25,6 +27,7 @@ from assignment_engine.store.rows import (
     seconds_of,
     update_rows,
 )
+from assignment_engine.store.sessions import close_session
 from assignment_engine.store.tables import employees
 
 _KIND = "employee"
@@ -38,13 +41,17 @@ _PLAIN = (
     "shift_end",
 )
 _FIELDS = (*_PLAIN, "skills", "queues", "current_workload", "max_workload")
-_WORKLOAD = employees.c.external_seconds + employees.c.assigned_seconds
+_PRESENCE = ("active_units", "session_id", "paused", "free_at")
+_SAME = (*_PLAIN, "skills", "queues", "version", "created_at", "updated_at", *_PRESENCE)
+_WORKLOAD: ColumnElement[int] = employees.c.external_seconds + employees.c.assigned_seconds
 _SORTS = {
     **{name: employees.c[name] for name in ("employee_id", *_PLAIN, "active_tasks", "created_at", "updated_at")},
     "current_workload": _WORKLOAD,
     "max_workload": employees.c.max_seconds,
 }
-_LIVING = select(employees).where(employees.c.deleted_at.is_(None))
+LIVING = select(employees).where(employees.c.deleted_at.is_(None))
+
+_HOLD = LIVING.where(employees.c.employee_id == bindparam("employee")).with_for_update(key_share=True)
 
 
 class Employees:
@@ -67,6 +74,7 @@ class Employees:
         self.add([person for person in people if person.employee_id not in assigned], now)
         changes = [(p.employee_id, _values(p, p.model_fields_set, assigned[p.employee_id])) for p in known]
         self._update([(employee_id, values) for employee_id, values in changes if values], now)
+        refresh_free(self._connection, [person.employee_id for person in known], now)
         return len(people) - len(known), len(known)
 
     def get(self, employee_id: str) -> StoredEmployee:
@@ -79,9 +87,9 @@ class Employees:
     def get_many(self, ids: Collection[str] | None = None, *, with_history: bool = True) -> tuple[StoredEmployee, ...]:
         """Those of `ids` that exist (None: everybody), by id; without history, it only holds the active tasks."""
         if ids is None:
-            rows: Sequence[Row[Any]] = self._connection.execute(_LIVING.order_by(employees.c.employee_id)).all()
+            rows: Sequence[Row[Any]] = self._connection.execute(LIVING.order_by(employees.c.employee_id)).all()
         else:
-            rows = rows_in(self._connection, _LIVING, employees.c.employee_id, ids)
+            rows = rows_in(self._connection, LIVING, employees.c.employee_id, ids)
         if not with_history:
             return tuple(_record(row, EmployeeHistory()) for row in rows)
         return self._with_history(rows, None if ids is None else [row.employee_id for row in rows])
@@ -106,6 +114,7 @@ class Employees:
         fields: dict[str, Any] = {name: getattr(current, name) for name in _FIELDS}
         changed = Employee(employee_id=employee_id, **{**fields, **changes})
         self._update([(employee_id, _values(changed, changes, assigned[employee_id]))], now)
+        refresh_free(self._connection, [employee_id], now)
         return self.get(employee_id)
 
     def remove(self, employee_id: str) -> None:
@@ -121,6 +130,7 @@ class Employees:
         if history and history.active_tasks:
             raise ActiveWorkError(_KIND, employee_id)
         now = database_now(self._connection)
+        close_session(self._connection, employee_id, "deleted", now)
         self._update([(employee_id, {"deleted_at": now})], now)
 
     def list(
@@ -135,7 +145,7 @@ class Employees:
         availability: str | None = None,
     ) -> Page[StoredEmployee]:
         """One page of people; `q` looks into ids and names."""
-        query = _LIVING
+        query = LIVING
         if q:
             query = query.where(or_(*(employees.c[n].icontains(q, autoescape=True) for n in ("employee_id", "name"))))
         for column, value in ((employees.c.department, department), (employees.c.availability_status, availability)):
@@ -152,6 +162,34 @@ class Employees:
             limit=limit,
             after=after,
         )
+
+    def free(self, now: datetime, limit: int, after: StoredEmployee | None = None) -> tuple[StoredEmployee, ...]:
+        """People who may be given more work now, those first who have been free longest."""
+        query = LIVING.where(employees.c.free_at <= now)
+        if after is not None:
+            same = and_(employees.c.free_at == after.free_at, employees.c.employee_id > after.employee_id)
+            query = query.where(or_(employees.c.free_at > after.free_at, same))
+        rows = self._connection.execute(query.order_by(employees.c.free_at, employees.c.employee_id).limit(limit)).all()
+        return self._with_history(rows, [row.employee_id for row in rows])
+
+    def hold(self, employee_id: str) -> StoredEmployee | None:
+        """Lock a person and read them; None when there is nobody, or no longer."""
+        row = self._connection.execute(_HOLD, {"employee": employee_id}).one_or_none()
+        return None if row is None else _record(row, history_of(self._connection, employee_id))
+
+    def next_free(self, now: datetime) -> datetime | None:
+        """When the next person's rest is over."""
+        query = select(func.min(employees.c.free_at)).where(employees.c.free_at > now)
+        found: datetime | None = self._connection.execute(query).scalar_one()
+        return found
+
+    def take(self, person: StoredEmployee) -> bool:
+        """Lock a free person whom nobody else has locked, if they carry what they did when they were read."""
+        names = ("employee_id", "version", "session_id", "free_at", "active_units")
+        same = [employees.c[name] == getattr(person, name) for name in names]
+        query = select(employees.c.employee_id).where(*same, _WORKLOAD.in_([whole_seconds(person.current_workload)]))
+        locked = query.with_for_update(key_share=True, skip_locked=True)
+        return self._connection.execute(locked).one_or_none() is not None
 
     def lock(self, ids: Collection[str]) -> set[str]:
         """Lock these people by id until the transaction ends; returns those that exist."""
@@ -194,7 +232,7 @@ def _values(person: Employee, fields: Collection[str], assigned_seconds: int) ->
 
 
 def _record(row: Row[Any], history: EmployeeHistory) -> StoredEmployee:
-    same = {name: getattr(row, name) for name in (*_PLAIN, "skills", "queues", "version", "created_at", "updated_at")}
+    same = {name: getattr(row, name) for name in _SAME}
     return StoredEmployee(
         employee_id=row.employee_id,
         current_workload=hours_of(row.external_seconds + row.assigned_seconds),

@@ -33,6 +33,8 @@ COUNTED = select(
     func.count(past_assignments.c.outcome).label("judged"),
 ).group_by(past_assignments.c.employee_id, _CATEGORY, _DEPARTMENT)
 
+_OF_ONE = select(employee_history).where(employee_history.c.employee_id == bindparam("employee"))
+
 
 class History:
     """Finished work, imported or our own; the counts of each person follow it in the same transaction."""
@@ -76,6 +78,11 @@ class History:
             version=f"{int(row.good)}/{int(row.total)}", everyone=Tally(good=float(row.good), total=float(row.total))
         )
 
+    def known_priors(self) -> Priors | None:
+        """The outcomes of everybody; None while there are none."""
+        priors = self.priors()
+        return priors if priors.everyone.total else None
+
     def _known(self, task_ids: Collection[str]) -> set[tuple[Any, ...]]:
         query = select(*(past_assignments.c[name] for name in _KEY))
         return {tuple(row) for row in rows_in(self._connection, query, past_assignments.c.task_id, task_ids)}
@@ -104,6 +111,11 @@ def histories_of(connection: Connection, ids: Collection[str] | None) -> dict[st
     for row in rows:
         by_person[row.employee_id].append(row)
     return {employee_id: _history(counts) for employee_id, counts in by_person.items()}
+
+
+def history_of(connection: Connection, employee_id: str) -> EmployeeHistory:
+    """What is counted for one person."""
+    return _history(connection.execute(_OF_ONE, {"employee": employee_id}).all())
 
 
 def _history(rows: Sequence[Row[Any]]) -> EmployeeHistory:

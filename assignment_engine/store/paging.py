@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -30,6 +30,7 @@ class _Order:
     text: str
     column: ColumnElement[Any]
     key: ColumnElement[str]
+    complete: bool = False
 
     @property
     def falling(self) -> bool:
@@ -37,14 +38,22 @@ class _Order:
 
     def apply(self, query: Select[Any]) -> Select[Any]:
         direction = self.column.desc() if self.falling else self.column.asc()
-        return query.order_by(self.column.is_(None), direction, self.key)
+        missing_last = () if self.complete else (self.column.is_(None),)  # in the way of an index
+        return query.order_by(*missing_last, direction, self.key.desc() if self._ties_fall else self.key)
+
+    @property
+    def _ties_fall(self) -> bool:
+        """An index that is read backwards gives the ids backwards too."""
+        return self.complete and self.falling
 
     def behind(self, value: object, row_id: str) -> ColumnElement[bool]:
         """The rows that come after the one with this value and id."""
         if value is None:
             return and_(self.column.is_(None), self.key > row_id)
         further = self.column < value if self.falling else self.column > value
-        return or_(further, and_(self.column == value, self.key > row_id), self.column.is_(None))
+        next_tie = self.key < row_id if self._ties_fall else self.key > row_id
+        behind = or_(further, and_(self.column == value, next_tie))
+        return behind if self.complete else or_(behind, self.column.is_(None))
 
 
 def fetch_page(
@@ -58,8 +67,11 @@ def fetch_page(
     page: int,
     limit: int,
     after: str | None,
+    complete: Collection[str] = (),
 ) -> Page[T]:
     """One page of `query`, sorted by one of `sorts`, made records by `read`; `after` (a cursor) wins over `page`.
+
+    `complete` names the sort keys that no row of `query` lacks, beside those whose column is never empty.
 
     Raises
     ------
@@ -69,7 +81,7 @@ def fetch_page(
     name = sort.removeprefix("-")
     if name not in sorts:
         raise InvalidInputError.at("/sort", f"unknown sort key {name!r}; expected one of {', '.join(sorted(sorts))}")
-    order = _Order(sort, sorts[name], key)
+    order = _Order(sort, sorts[name], key, name in complete or not getattr(sorts[name], "nullable", True))
     ordered = order.apply(query.add_columns(order.column.label(_SORT_VALUE), key.label(_SORT_ID)))
     if after is None:
         ordered = ordered.offset((page - 1) * limit)
@@ -77,7 +89,7 @@ def fetch_page(
         ordered = ordered.where(order.behind(*_read_cursor(after, order)))
     rows = connection.execute(ordered.limit(limit + 1)).all()
     total = connection.execute(
-        select(func.count()).select_from(query.order_by(None).limit(TOTAL_CAP + 1).subquery())
+        select(func.count()).select_from(_keys_of(query, key).limit(TOTAL_CAP + 1).subquery())
     ).scalar_one()
     return Page(
         items=tuple(read(rows[:limit])),
@@ -87,6 +99,11 @@ def fetch_page(
         limit=limit,
         next_after=_cursor(sort, rows[limit - 1]) if len(rows) > limit else None,
     )
+
+
+def _keys_of(query: Select[Any], key: ColumnElement[str]) -> Select[Any]:
+    """The rows of `query`, of which an index alone often knows the keys."""
+    return query.order_by(None).with_only_columns(key, maintain_column_froms=True)
 
 
 def _cursor(sort: str, row: Row[Any]) -> str:

@@ -2,27 +2,64 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import BigInteger, Row, Select, bindparam, select, update
 from sqlalchemy.engine import Connection
 
-from assignment_engine.domain.assignments import EVENT_TYPES, Advance, NewAssignment
+from assignment_engine.domain.assignments import (
+    EVENT_TYPES,
+    REOPENED,
+    Advance,
+    Assignment,
+    AssignmentStatus,
+    NewAssignment,
+)
 from assignment_engine.domain.errors import CapacityExceededError, NotFoundError, TaskTakenError, TransitionError
+from assignment_engine.domain.live import Locked, PersonFacts, TakenFacts, TaskFacts
+from assignment_engine.domain.stored import TrainingRow
 from assignment_engine.domain.types import TaskStatus, new_id, utc_text
-from assignment_engine.store.errors import ConstraintError
-from assignment_engine.store.rows import Values, chunks, insert_rows, rows_in, update_rows
-from assignment_engine.store.tables import audit_log, employees, outbox, task_assignments, tasks
+from assignment_engine.store.batch import Batch
+from assignment_engine.store.free import free_at
+from assignment_engine.store.outcomes import mark_reopened, record_outcomes
+from assignment_engine.store.rows import Values, insert_rows, rows_in
+from assignment_engine.store.tables import audit_log, employees, ml_training_data, outbox, task_assignments, tasks
+from assignment_engine.store.training import training_values
 
 _CLOSED = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
+_HELD = frozenset({TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS})
+_NEXT_VERSION = ("version", tasks.c.version + 1)
+_CARRIED = employees.c.external_seconds + employees.c.assigned_seconds
+_ADD_LOAD = (
+    update(employees)
+    .where(employees.c.employee_id == bindparam("employee"))
+    .ordered_values(  # MariaDB lets later expressions see earlier ones: `free_at` comes before the units it is about
+        ("free_at", free_at(bindparam("units", type_=BigInteger()), bindparam("now", type_=employees.c.free_at.type))),
+        ("assigned_seconds", employees.c.assigned_seconds + bindparam("seconds", type_=BigInteger())),
+        ("active_tasks", employees.c.active_tasks + bindparam("tasks", type_=BigInteger())),
+        ("active_units", employees.c.active_units + bindparam("units", type_=BigInteger())),
+    )
+)
+_ADD_GUARDED_LOAD = _ADD_LOAD.where(_CARRIED + bindparam("highest", type_=BigInteger()) <= employees.c.max_seconds)
+_NOTHING_LOCKED = Locked()
+_PEOPLE: Select[Any] = select(
+    *(employees.c[name] for name in ("employee_id", "external_seconds", "assigned_seconds", "max_seconds"))
+).where(employees.c.deleted_at.is_(None))
+_TASKS: Select[Any] = select(
+    *(tasks.c[n] for n in ("task_id", "status", "deadline", "estimated_seconds", "category", "department"))
+).where(tasks.c.deleted_at.is_(None))
+_ONE_TASK = _TASKS.where(tasks.c.task_id == bindparam("task")).with_for_update(key_share=True)
+_TAKEN: Select[Any] = select(*(task_assignments.c[name] for name in ("assignment_id", "status", "seconds", "units")))
 _CHANGING = (
     *("status", "accepted_at", "rejected_at", "rejection_reason", "completed_at", "eta_p50", "eta_p90", "updated_at"),
 )
 _KEPT = ("task_id", "employee_id", "assigned_by", "scorer", "confidence", "assigned_at", "created_at")
-_FROZEN = ("seconds", "units", "allow_overload", "preview_id")
+_FROZEN = ("seconds", "units", "allow_overload", "preview_id", "session_id", "offer_expires_at")
 
 
 @dataclass
@@ -49,46 +86,93 @@ class _Load:
         return self.seconds
 
 
-def record_advances(connection: Connection, advances: Sequence[Advance], actor: str) -> None:
-    with connection.begin_nested():
-        people = _lock_people(connection, advances)
-        _lock_tasks(connection, advances)
-        before = _lock_assignments(connection, [a for a in advances if a.new is None])
-        loads: defaultdict[str, _Load] = defaultdict(_Load)
-        changes = [_changed_row(advance, before, loads) for advance in advances if advance.new is None]
-        births = [_new_row(a, a.new, loads, people) for a in advances if a.new is not None]
-        _add_loads(connection, loads)
-        _set_task_statuses(connection, advances)
-        update_rows(connection, task_assignments, changes, {})
-        _insert_births(connection, births)
-        insert_rows(connection, audit_log, [_audit_row(advance, actor) for advance in advances])
-        insert_rows(connection, outbox, [_event_row(advance) for advance in advances])
+def record_advances(
+    connection: Connection,
+    advances: Sequence[Advance],
+    actor: str,
+    decisions: Sequence[TrainingRow] = (),
+    locked: Locked = _NOTHING_LOCKED,
+) -> None:
+    people = _lock_people(connection, advances, locked)
+    their_tasks = _lock_tasks(connection, advances, locked)
+    before = _lock_assignments(connection, [a for a in advances if a.new is None], locked)
+    _refuse_taken(advances, their_tasks)
+    loads: defaultdict[str, _Load] = defaultdict(_Load)
+    changes = [_changed_row(advance, before, loads) for advance in advances if advance.new is None]
+    births = [_new_row(a, a.new, loads, people) for a in advances if a.new is not None]
+    writes = Batch(connection)
+    # What comes after the loads cannot be refused, so that only several people need to be undone together.
+    with connection.begin_nested() if len(loads) > 1 else nullcontext():
+        _add_loads(connection, writes, loads, max(advance.assignment.updated_at for advance in advances))
+    _set_task_statuses(writes, advances)
+    writes.update(task_assignments, changes)
+    writes.insert(task_assignments, births)
+    record_outcomes(writes, advances, their_tasks)
+    writes.insert(ml_training_data, [training_values(row) for row in decisions])
+    writes.insert(audit_log, [_audit_row(advance, actor) for advance in advances])
+    writes.insert(outbox, [_event_row(advance) for advance in advances])
+    writes.flush()
 
 
-def _lock_people(connection: Connection, advances: Sequence[Advance]) -> dict[str, Row[Any]]:
-    columns = (employees.c[n] for n in ("employee_id", "external_seconds", "assigned_seconds", "max_seconds"))
-    query = select(*columns).where(employees.c.deleted_at.is_(None))
+def record_reopening(connection: Connection, task_id: str, last: Assignment | None, now: datetime, actor: str) -> None:
+    """A completed task waits again, from now on; its person and the task are locked."""
+    waits = {"status": TaskStatus.PENDING, "enqueued_at": now, "rank_at": now, "dispatch_key": None, "due_at": now}
+    reopened = update(tasks).where(tasks.c.task_id == task_id)
+    connection.execute(reopened.values(**waits, version=tasks.c.version + 1, updated_at=now))
+    who = {"assignment_id": last and last.id, "employee_id": last and last.employee_id}
+    status = {"from_status": TaskStatus.COMPLETED, "to_status": last and last.status}
+    audit = {"at": now, "actor": actor, "event": "reopen", "task_id": task_id, **who, **status}
+    insert_rows(connection, audit_log, [audit])
+    ids = {"ticket_id": task_id} if last is None else _ids(last)
+    data = {"event_type": REOPENED, **ids, "timestamp": utc_text(now)}
+    event = {"event_id": new_id(), "event_type": REOPENED, "data": data, "created_at": now}
+    insert_rows(connection, outbox, [event])
+    if last is not None:
+        mark_reopened(connection, last, now)
+
+
+def _lock_people(connection: Connection, advances: Sequence[Advance], locked: Locked) -> Mapping[str, PersonFacts]:
     ids = {advance.assignment.employee_id for advance in advances}
-    found = {row.employee_id: row for row in rows_in(connection, query, employees.c.employee_id, ids, lock=True)}
+    if ids <= locked.people.keys():
+        return locked.people
+    found = {row.employee_id: row for row in rows_in(connection, _PEOPLE, employees.c.employee_id, ids, lock=True)}
     _refuse_missing("employee", ids, found)
+    return {
+        key: PersonFacts(row.external_seconds + row.assigned_seconds, row.max_seconds) for key, row in found.items()
+    }
+
+
+def _lock_tasks(connection: Connection, advances: Sequence[Advance], locked: Locked) -> Mapping[str, TaskFacts]:
+    ids = {advance.assignment.task_id for advance in advances}
+    found = locked.tasks if ids <= locked.tasks.keys() else lock_task_facts(connection, ids)
+    _refuse_missing("task", ids, found)
+    for advance in advances:
+        if advance.new is not None and found[advance.assignment.task_id].status in _CLOSED:
+            raise TransitionError(advance.event, found[advance.assignment.task_id].status)
     return found
 
 
-def _lock_tasks(connection: Connection, advances: Sequence[Advance]) -> None:
-    query = select(tasks.c.task_id, tasks.c.status).where(tasks.c.deleted_at.is_(None))
-    ids = {advance.assignment.task_id for advance in advances}
-    found = {row.task_id: row.status for row in rows_in(connection, query, tasks.c.task_id, ids, lock=True)}
-    _refuse_missing("task", ids, found)
-    for advance in advances:
-        if advance.new is not None and found[advance.assignment.task_id] in _CLOSED:
-            raise TransitionError(advance.event, found[advance.assignment.task_id])
+def lock_task_facts(connection: Connection, ids: Collection[str]) -> dict[str, TaskFacts]:
+    """Lock tasks and read what their outcomes depend on."""
+    return {r.task_id: _task_facts(r) for r in rows_in(connection, _TASKS, tasks.c.task_id, ids, lock=True)}
 
 
-def _lock_assignments(connection: Connection, advances: Sequence[Advance]) -> dict[str, Row[Any]]:
-    columns = (task_assignments.c[name] for name in ("assignment_id", "status", "seconds", "units"))
-    key = task_assignments.c.assignment_id
+def lock_task(connection: Connection, task_id: str) -> TaskFacts | None:
+    """The same for one task; None when there is no such task."""
+    row = connection.execute(_ONE_TASK, {"task": task_id}).one_or_none()
+    return None if row is None else _task_facts(row)
+
+
+def _task_facts(row: Row[Any]) -> TaskFacts:
+    return TaskFacts(TaskStatus(row.status), row.deadline, row.estimated_seconds, row.category, row.department)
+
+
+def _lock_assignments(connection: Connection, advances: Sequence[Advance], locked: Locked) -> Mapping[str, TakenFacts]:
     ids = {advance.assignment.id for advance in advances}
-    found = {row.assignment_id: row for row in rows_in(connection, select(*columns), key, ids, lock=True)}
+    found = locked.assignments
+    if not ids <= found.keys():
+        rows = rows_in(connection, _TAKEN, task_assignments.c.assignment_id, ids, lock=True)
+        found = {r.assignment_id: TakenFacts(AssignmentStatus(r.status), r.seconds, r.units) for r in rows}
     _refuse_missing("assignment", ids, found)
     for advance in advances:
         status = found[advance.assignment.id].status
@@ -103,17 +187,21 @@ def _refuse_missing(kind: str, ids: set[str], found: Mapping[str, object]) -> No
         raise NotFoundError(kind, missing[0])
 
 
-def _changed_row(advance: Advance, before: Mapping[str, Row[Any]], loads: Mapping[str, _Load]) -> tuple[str, Values]:
+def _changed_row(advance: Advance, before: Mapping[str, TakenFacts], loads: Mapping[str, _Load]) -> tuple[str, Values]:
     after = advance.assignment
     if not after.status.active:
         frozen = before[after.id]
         loads[after.employee_id].give_back(frozen.seconds, frozen.units)
     values: Values = {name: getattr(after, name) for name in _CHANGING}
-    return after.id, {**values, "active_task_id": after.task_id if after.status.active else None}
+    return after.id, {
+        **values,
+        "active_task_id": after.task_id if after.status.active else None,
+        "offer_expires_at": None,
+    }
 
 
 def _new_row(
-    advance: Advance, new: NewAssignment, loads: Mapping[str, _Load], people: Mapping[str, Row[Any]]
+    advance: Advance, new: NewAssignment, loads: Mapping[str, _Load], people: Mapping[str, PersonFacts]
 ) -> Values:
     after = advance.assignment
     person = people[after.employee_id]
@@ -125,58 +213,44 @@ def _new_row(
         "active_task_id": after.task_id,
         "assignment_method": after.method,
         "assignment_score": after.score,
-        "load_seconds": person.external_seconds + person.assigned_seconds + gained,
+        "load_seconds": person.carried_seconds + gained,
         "capacity_seconds": person.max_seconds,
-        "session_id": None,
     }
 
 
-def _add_loads(connection: Connection, loads: Mapping[str, _Load]) -> None:
+def _add_loads(connection: Connection, writes: Batch, loads: Mapping[str, _Load], now: datetime) -> None:
     """Change the counters; the same statement that adds load refuses what does not fit."""
     refused = []
     for employee_id, load in sorted(loads.items()):
-        statement = update(employees).where(employees.c.employee_id == employee_id)
-        if load.guarded is not None:
-            carried = employees.c.external_seconds + employees.c.assigned_seconds
-            statement = statement.where(carried + load.guarded <= employees.c.max_seconds)
-        statement = statement.values(
-            assigned_seconds=employees.c.assigned_seconds + load.seconds,
-            active_tasks=employees.c.active_tasks + load.tasks,
-            active_units=employees.c.active_units + load.units,
-        )
-        if connection.execute(statement).rowcount != 1:
+        row = {"employee": employee_id, "seconds": load.seconds, "tasks": load.tasks, "units": load.units, "now": now}
+        if load.guarded is None:
+            writes.add(_ADD_LOAD, [row])
+        elif connection.execute(_ADD_GUARDED_LOAD, {**row, "highest": load.guarded}).rowcount != 1:
             refused.append(employee_id)
     if refused:
         raise CapacityExceededError(refused)
 
 
-def _set_task_statuses(connection: Connection, advances: Sequence[Advance]) -> None:
+def _set_task_statuses(writes: Batch, advances: Sequence[Advance]) -> None:
     last = {advance.assignment.task_id: advance for advance in advances}
-    groups: defaultdict[tuple[Any, ...], list[str]] = defaultdict(list)
-    for task_id, advance in sorted(last.items()):
-        groups[advance.task_status, advance.assignment.updated_at].append(task_id)
-    for (status, at), task_ids in groups.items():
-        changed = update(tasks).values(status=status, version=tasks.c.version + 1, updated_at=at)
-        for part in chunks(task_ids):
-            connection.execute(changed.where(tasks.c.task_id.in_(part)))
+    writes.update(tasks, [(key, _task_values(advance)) for key, advance in sorted(last.items())], _NEXT_VERSION)
 
 
-def _insert_births(connection: Connection, births: Sequence[Values]) -> None:
-    try:
-        with connection.begin_nested():
-            insert_rows(connection, task_assignments, births)
-    except ConstraintError as exc:
-        taken = _taken(connection, [str(row["task_id"]) for row in births])
-        if not taken:
-            raise
-        raise TaskTakenError(taken) from exc
+def _task_values(advance: Advance) -> Values:
+    """A task that is given back has no place in its queue until somebody finds it."""
+    at = advance.assignment.updated_at
+    due_at = at if advance.task_status is TaskStatus.PENDING else None
+    return {"status": advance.task_status, "updated_at": at, "dispatch_key": None, "due_at": due_at}
 
 
-def _taken(connection: Connection, task_ids: Sequence[str]) -> list[str]:
-    """Tasks that have an active assignment, or that are given more than once."""
-    column = task_assignments.c.active_task_id
-    active = {row[0] for row in rows_in(connection, select(column), column, task_ids)}
-    return sorted(active | {task_id for task_id in task_ids if task_ids.count(task_id) > 1})
+def _refuse_taken(advances: Sequence[Advance], their_tasks: Mapping[str, TaskFacts]) -> None:
+    """The rows are locked, so that nobody can take a task between this check and the write."""
+    ended = {a.assignment.task_id for a in advances if a.new is None and not a.assignment.status.active}
+    wanted = [advance.assignment.task_id for advance in advances if advance.new is not None]
+    taken = {t for t in wanted if their_tasks[t].status in _HELD and t not in ended}
+    taken |= {task_id for task_id, times in Counter(wanted).items() if times > 1}
+    if taken:
+        raise TaskTakenError(sorted(taken))
 
 
 def _audit_row(advance: Advance, actor: str) -> Values:
@@ -206,13 +280,21 @@ def _birth_detail(advance: Advance) -> Values | None:
 def _event_row(advance: Advance) -> Values:
     after = advance.assignment
     kind = EVENT_TYPES[advance.event]
-    data: Values = {
-        "event_type": kind,
-        "assignment_id": after.id,
-        "ticket_id": after.task_id,
-        "technician_id": after.employee_id,
-        "timestamp": utc_text(after.updated_at),
-    }
+    data: Values = {"event_type": kind, **_ids(after), "timestamp": utc_text(after.updated_at)}
     if advance.reason is not None and advance.new is None:
         data["reason"] = advance.reason
-    return {"event_id": new_id(), "event_type": kind, "data": data, "created_at": after.updated_at}
+    return {
+        "event_id": new_id(),
+        "event_type": kind,
+        "data": data,
+        "created_at": after.updated_at,
+        "employee_id": after.employee_id,
+    }
+
+
+def _ids(assignment: Assignment) -> Values:
+    return {
+        "assignment_id": assignment.id,
+        "ticket_id": assignment.task_id,
+        "technician_id": assignment.employee_id,
+    }

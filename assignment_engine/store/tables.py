@@ -122,6 +122,11 @@ tasks = _table(
     Column("processing_status", String(16), nullable=False),
     _text("processing_instance_id"),
     _moment("processed_at"),
+    # Triage: which claim counts, how often it was claimed, and when somebody may claim it (again); NULL: nobody.
+    _count("processing_fence"),
+    _count("processing_attempts"),
+    _moment("processing_due_at"),
+    _text("processing_error", 500),
     _count("version", 1),
     _moment("created_at", required=True),
     _moment("updated_at", required=True),
@@ -131,11 +136,14 @@ tasks = _table(
     _moment("rank_at"),
     Column("dispatch_key", id_type(96)),
     _moment("due_at"),
-    Index(None, "status", "queue", "priority_level"),
+    _text("dispatch_mode", 16),
+    # Everything that is counted about tasks, so that watching them reads this index alone.
+    Index("ix_tasks_overview", "status", "queue", "priority_level", "processing_status", "deleted_at", "enqueued_at"),
     Index(None, "dispatch_key", "rank_at", "task_id", **_where("dispatch_key IS NOT NULL")),
     Index(None, "dispatch_key", "enqueued_at", "task_id", **_where("dispatch_key IS NOT NULL")),
     Index(None, "due_at", **_where("due_at IS NOT NULL")),
     Index(None, "rank_at", "task_id", **_where("status IN ('pending', 'in_progress')")),
+    Index(None, "processing_due_at", "task_id", **_where("processing_due_at IS NOT NULL")),
 )
 
 # What tasks of one key have in common that decides who can ever take them.
@@ -234,7 +242,11 @@ task_assignments = _table(
     _moment("offer_expires_at"),
     _moment("created_at", required=True),
     _moment("updated_at", required=True),
-    Index(None, "employee_id", "status", "assigned_at"),
+    # A person's jobs of one status, in order. The name that follows from the columns is too long for PostgreSQL.
+    Index("ix_task_assignments_jobs", "employee_id", "status", "assigned_at", "assignment_id"),
+    Index(None, "employee_id", "assigned_at", "assignment_id"),
+    Index(None, "status", "assigned_at", "assignment_id"),
+    Index(None, "assigned_at", "assignment_id"),
     Index(None, "offer_expires_at", **_where("offer_expires_at IS NOT NULL")),
     Index(None, "task_id"),
 )
@@ -295,6 +307,43 @@ outbox = _table(
     _moment("created_at", required=True),
     # Ids of a sequence are not in the order of commits; a relay numbers committed rows without gaps.
     Column("position", BigInteger, unique=True),
+    Column("employee_id", id_type()),
+    Index(None, "employee_id", "position"),
+    Index(None, "id", **_where("position IS NULL")),
+)
+
+leases = _table(
+    "leases",
+    Column("name", id_type(), primary_key=True),
+    _text("holder", 128),
+    # Counts up with every change of holder: what an older one still writes is refused.
+    _count("fence"),
+    _moment("expires_at"),
+)
+
+# How far each reader of the outbox has come; the one that gives positions is among them.
+cursors = _table(
+    "cursors",
+    Column("name", id_type(), primary_key=True),
+    _count("position"),
+    _count("failures"),
+    _moment("due_at"),
+    _text("error"),
+    _moment("updated_at"),
+)
+
+inbox = _table(
+    "inbox",
+    Column("event_id", id_type(), primary_key=True),
+    Column("event_type", String(64), nullable=False),
+    Column("source", String(32), nullable=False),
+    Column("status", String(16), nullable=False),
+    _count("attempts"),
+    _text("error", 500),
+    Column("data", json_type(), nullable=False),
+    _moment("received_at", required=True),
+    _moment("finished_at"),
+    Index(None, "status", "received_at", "event_id"),
 )
 
 past_assignments = _table(
@@ -330,4 +379,70 @@ responses = _table(
     Column("status", SmallInteger, nullable=False),
     Column("body", long_bytes(), nullable=False),
     Column("created_at", UtcDateTime(), nullable=False, index=True),
+)
+
+conversations = _table(
+    "conversations",
+    Column("conversation_id", id_type(), primary_key=True),
+    Column("task_id", id_type(), ForeignKey(tasks.c.task_id), nullable=False),
+    Column("content", long_text(), nullable=False),
+    Column("status", String(16), nullable=False),
+    _count("version", 1),
+    _moment("created_at", required=True),
+    _moment("updated_at", required=True),
+    Index(None, "task_id", "created_at", "conversation_id"),
+)
+
+task_triage = _table(
+    "task_triage",
+    Column("task_id", id_type(), ForeignKey(tasks.c.task_id), primary_key=True),
+    # What was read out of the texts: field, value, confidence, words, source, and whether the task has it from there.
+    Column("findings", json_type(), nullable=False),
+    _text("note", 500),
+    _count("runs"),
+    _moment("triaged_at", required=True),
+)
+
+skill_embeddings = _table(
+    "skill_embeddings",
+    Column("model", String(128), primary_key=True),
+    Column("phrase", id_type(255), primary_key=True),
+    Column("vector", long_bytes(), nullable=False),
+    _moment("created_at", required=True),
+)
+
+job_records = _table(
+    "job_records",
+    Column("job_id", id_type(), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("progress", Double, nullable=False),
+    Column("request", json_type(), nullable=False),
+    _text("file_path", 1024),
+    _text("selected_ucs"),
+    Column("reference_file_path", json_type()),
+    Column("results_json", json_type()),
+    Column("metrics", json_type()),
+    _text("error_category", 16),
+    Column("error_detail", long_text()),
+    # Which run of the job counts: what an older one still writes is refused.
+    _count("attempts"),
+    _text("executor_id", 128),
+    _flag("cancel_requested"),
+    Column("created_by", String(255), nullable=False),
+    _moment("created_at", required=True),
+    _moment("started_at"),
+    _moment("touched_at"),
+    _moment("completed_at"),
+    Index(None, "status", "created_at", "job_id"),
+    Index(None, "created_by", "created_at"),
+)
+
+job_executors = _table(
+    "job_executors",
+    Column("executor_id", id_type(128), primary_key=True),
+    # Executors with the same engine share one database of jobs, and take over from each other.
+    Column("engine", String(255), nullable=False),
+    _moment("started_at", required=True),
+    _moment("last_seen_at", required=True),
 )

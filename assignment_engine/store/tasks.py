@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, delete, or_, select
 from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.errors import ActiveWorkError, InvalidInputError, NotFoundError, StaleVersionError
@@ -18,14 +18,16 @@ from assignment_engine.store.paging import fetch_page
 from assignment_engine.store.rows import (
     Values,
     add_rows,
+    chunks,
     hours_of,
+    insert_rows,
     living_ids,
     refuse_unchangeable,
     rows_in,
     seconds_of,
     update_rows,
 )
-from assignment_engine.store.tables import task_assignments, tasks
+from assignment_engine.store.tables import task_assignments, task_dependencies, tasks
 
 _KIND = "task"
 _PLAIN = (
@@ -34,7 +36,12 @@ _PLAIN = (
     "context",
 )
 _FIELDS = (*_PLAIN, "estimated_hours", "dependencies")
-_PROCESSING = ("processing_status", "processing_instance_id", "processed_at")
+# Whoever changes one of these may change who can take the task: its place in the queue is found anew.
+_PLACING = frozenset(
+    {"required_skills", "minimum_levels", "priority", "status", "queue", "scheduled_date", "preferred_employee"}
+    | {"dependencies", "estimated_hours", "units", "department", "dispatch_mode"}
+)
+_PROCESSING = ("processing_status", "processing_instance_id", "processed_at", "dispatch_mode")
 _SORTS = {
     **{name: tasks.c[name] for name in ("task_id", "title", "deadline", "complexity_score", "status", "category")},
     **{name: tasks.c[name] for name in ("department", "queue", "ticket_number", "scheduled_date", "units")},
@@ -44,7 +51,7 @@ _SORTS = {
 }
 _SEARCHED = ("task_id", "title", "description", "ticket_number")
 _HAS_SOMEBODY = frozenset({TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS})
-_LIVING = (
+LIVING = (
     select(tasks, task_assignments.c.employee_id.label("assigned_to_id"))
     .outerjoin_from(tasks, task_assignments, task_assignments.c.active_task_id == tasks.c.task_id)
     .where(tasks.c.deleted_at.is_(None))
@@ -69,6 +76,7 @@ class Tasks:
             if task.status in _HAS_SOMEBODY:
                 raise InvalidInputError.at(f"/tasks/{row}/status", "a new task is not assigned to anybody yet")
         add_rows(self._connection, tasks, _KIND, [_new_row(task, now) for task in new])
+        self._keep_dependencies([task for task in new if task.dependencies])
 
     def put(self, given: Sequence[Task], now: datetime) -> tuple[int, int]:
         """Add those that are new, change the given fields of the others except `status`; how many of each."""
@@ -78,6 +86,9 @@ class Tasks:
             (task.task_id, _values(task, task.model_fields_set - {"status"})) for task in given if task.task_id in known
         ]
         self._update([(task_id, values) for task_id, values in changes if values], now)
+        self._keep_dependencies(
+            [task for task in given if task.task_id in known and "dependencies" in task.model_fields_set]
+        )
         return len(given) - len(changes), len(changes)
 
     def get(self, task_id: str) -> StoredTask:
@@ -89,18 +100,18 @@ class Tasks:
 
     def get_many(self, ids: Collection[str]) -> tuple[StoredTask, ...]:
         """Those of `ids` that exist, by id."""
-        return _records(rows_in(self._connection, _LIVING, tasks.c.task_id, ids))
+        return task_records(rows_in(self._connection, LIVING, tasks.c.task_id, ids))
 
     def pending(self, limit: int | None = None) -> tuple[StoredTask, ...]:
         """Tasks that wait for somebody: by priority, deadline, age and id."""
-        query = _LIVING.where(tasks.c.status == TaskStatus.PENDING).order_by(
+        query = LIVING.where(tasks.c.status == TaskStatus.PENDING).order_by(
             tasks.c.priority_level.desc(),
             tasks.c.deadline.is_(None),
             tasks.c.deadline,
             tasks.c.created_at,
             tasks.c.task_id,
         )
-        return _records(self._connection.execute(query.limit(limit)).all())
+        return task_records(self._connection.execute(query.limit(limit)).all())
 
     def completed(self, ids: Collection[str]) -> frozenset[str]:
         """Which of `ids` are done; a task that was deleted since stays done."""
@@ -129,7 +140,14 @@ class Tasks:
         changed = StoredTask(**{**{name: getattr(current, name) for name in StoredTask.model_fields}, **changes})
         self._refuse_false_status(current, changed)
         self._update([(task_id, _values(changed, changes))], now)
+        if "dependencies" in changes:
+            self._keep_dependencies([changed])
         return self.get(task_id)
+
+    def fill(self, found: Mapping[str, Mapping[str, object]], now: datetime) -> None:
+        """Set what was found out about these tasks, which are locked; the given fields and no others."""
+        filled = [(Task(task_id=task_id, **values), values) for task_id, values in found.items() if values]
+        self._update([(task.task_id, _values(task, values)) for task, values in filled], now)
 
     def remove(self, task_id: str) -> None:
         """Delete the task; its assignments and audit stay.
@@ -143,7 +161,7 @@ class Tasks:
         if self.get(task_id).assigned_to_id is not None:
             raise ActiveWorkError(_KIND, task_id)
         now = database_now(self._connection)
-        self._update([(task_id, {"deleted_at": now})], now)
+        self._update([(task_id, {"deleted_at": now, "dispatch_key": None, "due_at": None})], now)
 
     def list(
         self,
@@ -160,7 +178,7 @@ class Tasks:
     ) -> Page[StoredTask]:
         """One page of tasks; `q` looks into ids, titles, descriptions and ticket numbers."""
         filters = {"status": status, "priority": priority, "queue": queue, "category": category}
-        query = _LIVING.where(*(tasks.c[name] == value for name, value in filters.items() if value is not None))
+        query = LIVING.where(*(tasks.c[name] == value for name, value in filters.items() if value is not None))
         if q:
             query = query.where(or_(*(tasks.c[name].icontains(q, autoescape=True) for name in _SEARCHED)))
         return fetch_page(
@@ -168,7 +186,7 @@ class Tasks:
             query,
             tasks.c.task_id,
             _SORTS,
-            _records,
+            task_records,
             sort=sort,
             page=page,
             limit=limit,
@@ -178,6 +196,10 @@ class Tasks:
     def lock(self, ids: Collection[str]) -> set[str]:
         """Lock these tasks by id until the transaction ends; returns those that exist."""
         return living_ids(self._connection, tasks, ids, lock=True)
+
+    def queue_of(self, task_id: str) -> str:
+        """The queue that a task belongs to."""
+        return str(self._connection.execute(select(tasks.c.queue).where(tasks.c.task_id == task_id)).scalar_one())
 
     def existing(self, ids: Collection[str]) -> set[str]:
         return living_ids(self._connection, tasks, ids)
@@ -190,18 +212,39 @@ class Tasks:
         if changed.status in _HAS_SOMEBODY:
             raise InvalidInputError.at("/status", "only an assignment makes a task assigned")
 
+    def _keep_dependencies(self, changed: Sequence[Task]) -> None:
+        """What each task waits for, as rows that can be looked up from the other side."""
+        for part in chunks([task.task_id for task in changed]):
+            self._connection.execute(delete(task_dependencies).where(task_dependencies.c.task_id.in_(part)))
+        rows = [{"task_id": t.task_id, "depends_on": d} for t in changed for d in sorted(set(t.dependencies))]
+        insert_rows(self._connection, task_dependencies, rows)
+
     def _update(self, rows: Sequence[tuple[str, Values]], now: datetime) -> None:
-        stamped = [(task_id, {**values, "updated_at": now}) for task_id, values in rows]
+        stamped = [(task_id, {**values, **_moved(values, now), "updated_at": now}) for task_id, values in rows]
         update_rows(self._connection, tasks, stamped, {"version": tasks.c.version + 1})
 
 
+def _moved(values: Values, now: datetime) -> Values:
+    """A task whose place may be another now is taken from the queue until somebody has found it."""
+    return {"dispatch_key": None, "due_at": now} if values.keys() & _PLACING else {}
+
+
 def _new_row(task: Task, now: datetime) -> Values:
+    waiting_since = min(task.created_at or now, now)
     return {
         "task_id": task.task_id,
         **_values(task, _FIELDS),
         "processing_status": ProcessingStatus.PENDING,
         "processing_instance_id": None,
         "processed_at": None,
+        "processing_attempts": 0,
+        "processing_due_at": now,
+        "processing_error": None,
+        "dispatch_mode": None,
+        "enqueued_at": waiting_since,
+        "rank_at": waiting_since,
+        "dispatch_key": None,
+        "due_at": now if task.status is TaskStatus.PENDING else None,
         "created_at": task.created_at or now,
         "updated_at": now,
     }
@@ -224,12 +267,15 @@ def _estimated_seconds(hours: float | None) -> int | None:
     return None if hours is None else max(1, seconds_of(hours, "estimated_hours"))
 
 
-def _records(rows: Sequence[Row[Any]]) -> tuple[StoredTask, ...]:
+def task_records(rows: Sequence[Row[Any]]) -> tuple[StoredTask, ...]:
     return tuple(_record(row) for row in rows)
 
 
 def _record(row: Row[Any]) -> StoredTask:
-    names = ("task_id", "assigned_to_id", *_PLAIN, "dependencies", *_PROCESSING, "version", "created_at", "updated_at")
+    names = (
+        *("task_id", "assigned_to_id", *_PLAIN, "dependencies", *_PROCESSING),
+        *("version", "created_at", "updated_at", "enqueued_at", "rank_at", "dispatch_key"),
+    )
     fields = {name: getattr(row, name) for name in names}
     return StoredTask(
         estimated_hours=None if row.estimated_seconds is None else hours_of(row.estimated_seconds), **fields

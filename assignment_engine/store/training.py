@@ -19,10 +19,11 @@ class Training:
         self._connection = connection
 
     def add(self, rows: Sequence[TrainingRow]) -> None:
-        insert_rows(self._connection, ml_training_data, [_row(row) for row in rows])
+        insert_rows(self._connection, ml_training_data, [training_values(row) for row in rows])
 
 
-def _row(logged: TrainingRow) -> Values:
+def training_values(logged: TrainingRow) -> Values:
+    """The columns of a logged decision."""
     values: Values = {field.name: getattr(logged, field.name) for field in fields(logged)}
     candidates = None if logged.candidates is None else [dict(candidate) for candidate in logged.candidates]
     return {**values, "features": dict(logged.features), "candidates": candidates}

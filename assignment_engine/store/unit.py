@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -10,16 +10,30 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.stored import Finding
+from assignment_engine.store.alerts import Alerts
 from assignment_engine.store.assignments import Assignments
+from assignment_engine.store.claims import TRIAGE, Claims
+from assignment_engine.store.conversations import Conversations
+from assignment_engine.store.cycles import Cycles
 from assignment_engine.store.dialects import database_now
 from assignment_engine.store.doctor import examine
+from assignment_engine.store.embeddings import Embeddings
 from assignment_engine.store.employees import Employees
 from assignment_engine.store.history import History
+from assignment_engine.store.inbox import Inbox
+from assignment_engine.store.jobs import Executors, Jobs
+from assignment_engine.store.leases import Leases
+from assignment_engine.store.outbox import Cursors, Outbox
 from assignment_engine.store.previews import Previews
+from assignment_engine.store.queues import Queues
 from assignment_engine.store.responses import Responses
+from assignment_engine.store.sessions import Sessions
 from assignment_engine.store.tables import metadata
 from assignment_engine.store.tasks import Tasks
 from assignment_engine.store.training import Training
+from assignment_engine.store.triage import TriageResults
+from assignment_engine.store.waiting import Waiting
+from assignment_engine.store.workers import Workers
 
 
 class UnitOfWork:
@@ -37,13 +51,39 @@ class UnitOfWork:
         self.history = History(connection)
         self.training = Training(connection)
         self.responses = Responses(connection)
+        self.leases = Leases(connection)
+        self.outbox = Outbox(connection)
+        self.cursors = Cursors(connection)
+        self.inbox = Inbox(connection)
+        self.workers = Workers(connection)
+        self.sessions = Sessions(connection)
+        self.queues = Queues(connection)
+        self.waiting = Waiting(connection)
+        self.alerts = Alerts(connection)
+        self.cycles = Cycles(connection)
+        self._after_commit: list[Callable[[], None]] = []
+        self.conversations = Conversations(connection)
+        self.triage = TriageResults(connection)
+        self.triage_claims = Claims(connection, TRIAGE)
+        self.jobs = Jobs(connection)
+        self.executors = Executors(connection)
+        self.embeddings = Embeddings(connection)
 
     def commit(self) -> None:
         """Make it all real; the unit is over then."""
         self.connection.commit()
 
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Do this when everything is real, outside of the transaction; not at all when it is rolled back."""
+        self._after_commit.append(action)
+
+    @property
+    def actions(self) -> Sequence[Callable[[], None]]:
+        """What is to be done after the commit."""
+        return tuple(self._after_commit)
+
     def now(self) -> datetime:
-        """The database's clock, in UTC."""
+        """The clock of the database, or the one it was opened with, in UTC."""
         return database_now(self.connection)
 
     @contextmanager

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from assignment_engine.domain.assignments import Event, NewAssignment, advance
+from assignment_engine.domain.live import Place, Stream
+from assignment_engine.domain.queues import Queue
 from assignment_engine.domain.records import Employee, Task
 from assignment_engine.domain.stored import PastAssignment, TrainingRow
 from assignment_engine.store import migrate
+from assignment_engine.store.tables import employees, sessions
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -65,6 +68,32 @@ DAMAGE = [
     ("orphan", "a-completed", "DELETE FROM employees"),
     ("orphan", "log", "UPDATE ml_training_data SET assignment_id = 'none'"),
     ("orphan", "a-failed", "DELETE FROM task_assignments WHERE assignment_id = 'a-failed'"),
+    ("outside_session", "a-live", "UPDATE task_assignments SET assigned_at = created_at WHERE assignment_id = 'a-live'"),
+    ("outside_session", "a-live", "DELETE FROM sessions"),
+    ("outside_session", "a-once", "UPDATE sessions SET closed_at = opened_at WHERE session_id = 'once'"),
+    ("session_differs", "now", "UPDATE employees SET session_id = NULL, free_at = NULL WHERE employee_id = 'cy'"),
+    ("session_differs", "cy", "UPDATE employees SET session_id = 'once' WHERE employee_id = 'cy'"),
+    ("session_differs", "bo", "UPDATE employees SET session_id = 'now' WHERE employee_id = 'bo'"),
+    ("session_mark", "now", "UPDATE sessions SET open_employee_id = NULL"),
+    ("session_mark", "now", "UPDATE sessions SET open_employee_id = 'bo' WHERE session_id = 'now'"),
+    ("session_mark", "once", "UPDATE sessions SET open_employee_id = 'bo' WHERE session_id = 'once'"),
+    ("session_gone", "a-live", "UPDATE task_assignments SET session_id = 'once' WHERE assignment_id = 'a-live'"),
+    ("free_differs", "cy", "UPDATE employees SET free_at = NULL WHERE employee_id = 'cy'"),
+    ("free_differs", "cy", "UPDATE employees SET paused = TRUE WHERE employee_id = 'cy'"),
+    ("free_differs", "cy", "UPDATE employees SET active_units = 2 WHERE employee_id = 'cy'"),
+    ("free_differs", "bo", "UPDATE employees SET free_at = created_at WHERE employee_id = 'bo'"),
+    ("task_forgotten", "free", "UPDATE tasks SET due_at = NULL WHERE task_id = 'free'"),
+    ("task_forgotten", "placed", "UPDATE tasks SET dispatch_key = NULL WHERE task_id = 'placed'"),
+    ("task_forgotten", "placed", "DELETE FROM dispatch_keys"),
+    ("task_forgotten", "placed", "UPDATE tasks SET dispatch_key = 'p:bo' WHERE task_id = 'placed'"),
+    ("task_forgotten", "blocked", "UPDATE tasks SET status = 'completed' WHERE task_id = 'free'"),
+    ("task_forgotten", "blocked", "DELETE FROM task_dependencies"),
+    ("task_forgotten", "off", "DELETE FROM queues"),
+    ("task_forgotten", "off", "UPDATE tasks SET dispatch_mode = 'push' WHERE task_id = 'off'"),
+    ("task_misplaced", "assigned", "UPDATE tasks SET dispatch_key = 'k' WHERE task_id = 'assigned'"),
+    ("task_misplaced", "placed", "UPDATE tasks SET deleted_at = created_at WHERE task_id = 'placed'"),
+    ("positions", "outbox", "UPDATE outbox SET position = 3 WHERE event_type = 'JobFailed'"),
+    ("positions", "outbox", "UPDATE outbox SET position = 1 WHERE event_type = 'JobFailed'"),
     ("schema", "database", "UPDATE alembic_version SET version_num = 'old'"),
 ]
 
@@ -78,9 +107,30 @@ def _live_through(unit, task_id, story):
         unit.assignments.record([change], "ana")
 
 
+def _work_live(unit):
+    """Cy, with two units, was logged in and is again; one task waits, one for another, one in a queue that is off."""
+    unit.employees.add([Employee(employee_id="cy", max_units=2)], NOW)
+    unit.queues.put(Queue(name="off", mode="off"), NOW)
+    waiting = [Task(task_id="placed"), Task(task_id="off", queue="off"), Task(task_id="blocked", dependencies=["free"])]
+    unit.tasks.add([*waiting, Task(task_id="once"), Task(task_id="live")], NOW)
+    for name, since in (("once", NOW), ("now", LATER)):
+        session = unit.sessions.open("cy", since).session_id
+        task_id = "once" if name == "once" else "live"
+        new = NewAssignment(f"a-{task_id}", task_id, "cy", "engine", "live", 60, session_id=name)
+        pushed = advance(new, Event.PUSH, since + timedelta(minutes=1))
+        unit.connection.execute(update(sessions).where(sessions.c.session_id == session).values(session_id=name))
+        unit.connection.execute(update(employees).where(employees.c.employee_id == "cy").values(session_id=name))
+        unit.assignments.record([pushed], "engine")
+        if name == "once":
+            unit.assignments.record([advance(pushed.assignment, Event.COMPLETE, LATER)], "cy")
+    stream = Stream("q:default:", Queue(name="default"), {})
+    unit.waiting.place({task_id: Place(NOW) for task_id in ("off", "blocked")}, [])
+    unit.waiting.place({"placed": Place(NOW, stream.dispatch_key)}, [stream])
+
+
 @pytest.fixture
 def healthy(database):
-    """Assignments in every state, a permitted overload, finished work and a logged decision."""
+    """Assignments in every state, a permitted overload, finished work, a logged decision and somebody logged in."""
 
     def fill(unit):
         people = [Employee(employee_id="ana", current_workload=1.0), Employee(employee_id="bo", max_workload=1.0)]
@@ -93,6 +143,7 @@ def healthy(database):
         unit.history.add([PastAssignment(task_id="completed", employee_id="ana", assigned_at=NOW, outcome="good")])
         ids = ("log", "decision", "a-completed", "completed", "ana")
         unit.training.add([TrainingRow(*ids, {}, 0.5, 0.6, "greedy", "fallback", NOW)])
+        _work_live(unit)
 
     database.run(fill)
     return database

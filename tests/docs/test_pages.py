@@ -28,7 +28,7 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["features.md", "settings.md", "lifecycle.md"])
+@pytest.mark.parametrize("name", ["access.md", "features.md", "settings.md", "lifecycle.md"])
 def test_generated_pages_are_what_the_code_says(name: str) -> None:
     assert (ROOT / "docs" / name).read_text() == generator().PAGES[name](), "run: make docs"
 

@@ -40,6 +40,16 @@ def test_needs_no_database(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_optimal_method_takes_an_objective_and_mandatory_tasks() -> None:
+    asked = ["--objective", "score", "--mandatory", "--scorer", "fallback"]
+    done = run("plan", "--employees", EMPLOYEES, "--tasks", TASKS, "--method", "optimal", "--time-budget", "5", *asked)
+    assert done.returncode == 0, done.stderr
+    assert "method optimal" in done.stdout
+    refused = run("plan", "--employees", EMPLOYEES, "--tasks", TASKS, *asked)
+    assert refused.returncode == 2
+    assert "/objective: only the method optimal" in refused.stderr
+
+
 def test_the_fallback_can_be_asked_for() -> None:
     done = run("plan", "--employees", EMPLOYEES, "--tasks", TASKS, "--scorer", "fallback")
     assert "scorer weighted-fallback" in done.stdout

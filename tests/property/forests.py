@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import lightgbm
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 
 from assignment_engine.features.definition import FEATURE_NAMES
 from assignment_engine.features.pairs import EmployeeArrays, Loads, Pairs, Requirement, TaskArrays
+from assignment_engine.scoring.bundle import Bundle, Calibration, Manifest, TrainingRun, text_sha256
 from assignment_engine.scoring.forest.tables import ZERO
-from assignment_engine.scoring.model_text import Tree, read_trees
+from assignment_engine.scoring.model_text import read_trees
+from assignment_engine.scoring.tree_text import Tree
 
 WIDTH = len(FEATURE_NAMES)
 GAPS = (np.nan, 0.0, -0.0, 1e-36, -1e-36, ZERO, -ZERO, np.nextafter(ZERO, 1.0), np.nextafter(-ZERO, -1.0))
@@ -32,6 +35,24 @@ MODELS = st.fixed_dictionaries(
     }
 )
 
+BEYOND_THE_FOREST = st.fixed_dictionaries(
+    {
+        "objective": st.sampled_from(["binary", "regression", "lambdarank"]),
+        "num_leaves": st.sampled_from([2, 7, 64, 65, 200]),
+        "use_missing": st.booleans(),
+        "zero_as_missing": st.booleans(),
+        "boost_from_average": st.booleans(),
+        "linear_tree": st.booleans(),
+        "categorical_feature": st.sampled_from([None, [0], [3, 12], list(range(len(FEATURE_NAMES)))]),
+        "max_cat_to_onehot": st.sampled_from([1, 4, 100]),
+        "min_data_per_group": st.sampled_from([1, 50]),
+        "cat_smooth": st.sampled_from([0.0, 10.0]),
+        "min_data_in_leaf": st.sampled_from([1, 20, 1000]),
+        "stop_early": st.booleans(),
+        "seed": st.integers(0, 2**16),
+    }
+).filter(lambda parameters: not (parameters["linear_tree"] and parameters["zero_as_missing"]))
+
 
 def train(parameters: dict[str, Any], rounds: int = 8) -> lightgbm.Booster:
     """A model of random data with missing values and zeros; few rows make a tree of a single leaf."""
@@ -40,11 +61,24 @@ def train(parameters: dict[str, Any], rounds: int = 8) -> lightgbm.Booster:
     signal = np.nan_to_num(features) @ rng.normal(size=WIDTH) + rng.normal(size=600)
     ranking = parameters["objective"] == "lambdarank"
     labels = signal if parameters["objective"] == "regression" else (signal > np.median(signal)).astype(int)
+    given = {"verbose": -1, "num_threads": 1, "deterministic": True}
+    given |= {key: value for key, value in parameters.items() if value is not None}
+    stop_early, categorical = given.pop("stop_early", False), given.pop("categorical_feature", [])
+    features[:, categorical] = np.round(10.0 * features[:, categorical])
     data = lightgbm.Dataset(
-        features, labels, feature_name=list(FEATURE_NAMES), group=[20] * 30 if ranking else None, free_raw_data=False
+        features,
+        labels,
+        feature_name=list(FEATURE_NAMES),
+        group=[20] * 30 if ranking else None,
+        categorical_feature=categorical,
+        params=given,
+        free_raw_data=False,
     )
-    given = {key: value for key, value in parameters.items() if value is not None}
-    return lightgbm.train({**given, "verbose": -1, "num_threads": 1, "deterministic": True}, data, rounds)
+    if not stop_early:
+        return lightgbm.train(given, data, rounds)
+    turned = lightgbm.Dataset(features[::-1], labels, group=data.group, reference=data, params=given)
+    stop = lightgbm.early_stopping(1, verbose=False)
+    return lightgbm.train(given, data, rounds, [turned], callbacks=[stop])
 
 
 def mixed(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -59,6 +93,27 @@ def trees_of(booster: lightgbm.Booster) -> tuple[Tree, ...]:
     text = booster.model_to_string()
     objective = next(line for line in text.split("\n") if line.startswith("objective="))
     return read_trees(text, FEATURE_NAMES, objective.removeprefix("objective="))
+
+
+def bundle_of(booster: lightgbm.Booster) -> Bundle:
+    """A bundle of the model with calibration that changes nothing."""
+    text, moment = booster.model_to_string(), datetime(2026, 1, 1, tzinfo=UTC)
+    objective = next(line for line in text.split("\n") if line.startswith("objective="))
+    manifest = Manifest(
+        format=1,
+        name="random",
+        version="random",
+        kind="success",
+        features=FEATURE_NAMES,
+        objective=objective.removeprefix("objective="),
+        calibration=Calibration(slope=1.0, intercept=0.0),
+        training=TrainingRun(start=moment, end=moment, rows=600, seed=0, data="random"),
+        metrics={},
+        libraries={},
+        sha256=text_sha256(text),
+        created_at=moment,
+    )
+    return Bundle(manifest, text)
 
 
 def near_thresholds(trees: tuple[Tree, ...], rng: np.random.Generator, count: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from assignment_engine.features.definition import FEATURE_NAMES
-from assignment_engine.scoring.forest.kernels import _row_of
+from assignment_engine.scoring.forest.kernels import _rows_of
 from assignment_engine.scoring.forest.tables import Forest, compile_forest, not_covered
 from tests.property.forests import MODELS, WIDTH, mixed, near_thresholds, train, trees_of
 
@@ -42,8 +42,9 @@ def test_compiled_code_finds_the_same_rows(parameters):
     forest = compile_forest(trees)
     features = near_thresholds(trees, np.random.default_rng(parameters["seed"]), 100)
     for feature in range(WIDTH):
-        found = [_row_of(value, feature, forest.tables) for value in features[:, feature]]
-        assert found == forest.rows_of(feature, features[:, feature]).tolist()
+        values, found = features[:, feature].copy(), np.empty(100, dtype=np.int32)
+        _rows_of(values, feature, forest.tables, found)
+        assert found.tolist() == forest.rows_of(feature, values).tolist()
 
 
 def test_early_stopping_keeps_the_iterations_of_the_text():

@@ -15,7 +15,7 @@ from assignment_engine.scoring.forest.kernels import kernels
 from assignment_engine.scoring.forest.readiness import PAIRS_WORTH_PREPARING, pays
 from assignment_engine.scoring.forest.rows import ForestRows
 from assignment_engine.scoring.forest.tables import compile_forest
-from assignment_engine.scoring.model_text import Tree
+from assignment_engine.scoring.tree_text import Tree
 
 PLAN = """
 import sys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from tests.databases import KINDS, Servers
 from webapp.app import create_app
 from webapp.auth import make_token
 from webapp.state import State
+from webapp.streams import Streams
 
 SECRET = "a secret for tests, 32 bytes or more"
 
@@ -59,10 +60,12 @@ class Api:
 
 
 @contextmanager
-def served(url: str) -> Iterator[Api]:
-    app = create_app(read_settings(database_url=url, jwt_secret=SECRET, preview_ttl_seconds=3600))
-    yield Api(app)
+def served(url: str, **settings: object) -> Iterator[Api]:
+    given = {"jwt_secret": SECRET, "preview_ttl_seconds": 3600, "rate_limit": "off", **settings}
+    app = create_app(read_settings(database_url=url, **given))
     state: State = app.extensions["assignment_engine"]
+    app.extensions["assignment_engine"] = replace(state, streams=Streams(seconds=0.3))  # a client here reads to the end
+    yield Api(app)
     state.engine.database.dispose()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -32,14 +33,34 @@ MATRIX = {
     ("PUT", "/tasks/{task_id}"): {"admin"},
     ("DELETE", "/tasks/{task_id}"): {"admin"},
     ("GET", "/tasks/{task_id}/candidates"): READERS,
+    ("POST", "/tasks/{task_id}/conversations"): {"admin"},
+    ("GET", "/tasks/{task_id}/conversations"): EVERYBODY,
+    ("PUT", "/conversations/{conversation_id}"): {"admin"},
+    ("GET", "/tasks/{task_id}/triage"): READERS,
+    ("POST", "/tasks/{task_id}/triage"): READERS,
+    ("GET", "/batch/status/{job_ids}"): READERS,
+    ("POST", "/batch/jobs/{job_id}/cancel"): {"admin"},
+    ("POST", "/batch/jobs/{job_id}/retry"): {"admin"},
+    ("GET", "/batch/stuck-jobs"): {"admin"},
+    ("POST", "/batch/recover-jobs"): {"admin"},
+    ("GET", "/batch/concurrency-info"): {"admin"},
+    ("GET", "/stats"): READERS,
+    ("GET", "/stats/health"): READERS,
     ("POST", "/api/import/employees"): {"admin"},
     ("POST", "/api/import/tasks"): {"admin"},
     ("POST", "/api/import/history"): {"admin"},
+    ("GET", "/api/v1/events"): EVERYBODY,
+    ("GET", "/api/v1/events/stream"): EVERYBODY,
+    ("POST", "/api/v1/events"): {"admin"},
+    ("GET", "/api/v1/events/received"): {"admin"},
+    ("GET", "/status"): READERS,
+    ("GET", "/metrics"): READERS,
 }
+OPEN = {("GET", "/health"), ("GET", "/health/ready")}
 
 
 def address(path: str) -> str:
-    return path.replace("{preview_id}", "none").replace("{employee_id}", "none").replace("{task_id}", "none")
+    return re.sub(r"\{\w+\}", "none", path)
 
 
 @pytest.mark.parametrize("call", MATRIX, ids=" ".join)
@@ -66,7 +87,7 @@ def test_the_matrix_is_complete(api: Api) -> None:
     document = api.nobody.get("/openapi.json").json
     assert document
     operations = {(m.upper(), p): o for p, item in document["paths"].items() for m, o in item.items()}
-    assert operations.keys() == {*MATRIX, ("GET", "/health")}
+    assert operations.keys() == {*MATRIX, *OPEN}
     assert {call for call, operation in operations.items() if operation.get("security")} == MATRIX.keys()
 
 
@@ -77,7 +98,7 @@ def test_every_rule_declares_its_roles(api: Api) -> None:
         assert access.is_open or access.roles, rule
         if access.is_open:
             open_rules.add(rule.rule)
-    assert open_rules == {"/health", "/openapi.json", "/docs", "/docs/<path:name>"}
+    assert open_rules == {"/health", "/health/ready", "/openapi.json", "/docs", "/docs/<path:name>"}
 
 
 def test_an_undeclared_endpoint_is_closed(api: Api) -> None:

@@ -94,7 +94,7 @@ def test_too_large(api: Api) -> None:
         ({"title": "x", "task_id": "queue"}, ["/task_id"]),
         ({"title": "x", "status": "completed", "assigned_to_id": "ana"}, ["/assigned_to_id", "/status"]),
         ({"title": "x", "processing_status": "processed", "updated_at": 1}, ["/processing_status", "/updated_at"]),
-        ({"title": "x", "conversations": [{"content": "hello"}]}, ["/conversations"]),
+        ({"title": "x", "conversations": [{"content": " "}]}, ["/conversations/0/content"]),
         ({}, ["/title"]),
     ],
 )

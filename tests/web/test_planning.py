@@ -133,13 +133,12 @@ def test_pipeline_previews_or_finalizes(planned: Api) -> None:
     assert planner.get("/tasks/t0").json["status"] == "assigned"  # type: ignore[index]
 
 
-def test_background_planning_says_that_it_is_not_there(planned: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    response = planned.post("/api/trigger_pipeline", json={"async": True})
-    assert (response.status_code, pointers(response)) == (422, ["/async"])
+def test_many_pairs_are_planned_in_the_background_only(planned: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "MOST_PAIRS_AT_ONCE", 5)
     response = planned.post("/api/trigger_pipeline", json={})
     assert (response.status_code, pointers(response)) == (422, ["/async"])
     assert "6 pairs" in response.text
+    assert planned.post("/api/trigger_pipeline", json={"async": True}).status_code == 202
     assert planned.post("/api/assignments/preview", json={}).status_code == 201
 
 
@@ -150,6 +149,29 @@ def test_the_optimal_method_within_a_time_budget(api: Api) -> None:
     assert plan["method"] == "optimal"
     assert greedy["report"]["value"] <= plan["report"]["value"] + 1e-9
     assert plan["report"]["value"] <= plan["report"]["bound"]
+
+
+def test_the_optimal_method_with_another_objective(api: Api) -> None:
+    fill(api)
+    plan = previewed(api.as_("planner", "pia"), method="optimal", objective="score", mandatory=True)
+    assert plan["report"]["objective"] == "score"
+    assert plan["report"]["value"] == pytest.approx(plan["report"]["total_score"])
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"method": "greedy", "objective": "score"}, "/objective"),
+        ({"mandatory": True}, "/mandatory"),
+        ({"method": "optimal", "objective": "cost"}, "/objective"),
+        ({"method": "optimal", "mandatory": "yes"}, "/mandatory"),
+    ],
+)
+def test_an_objective_that_the_method_does_not_know_is_refused(api: Api, body: dict[str, object], pointer: str) -> None:
+    planner = api.as_("planner", "pia")
+    for path in ("/api/assignments/preview", "/api/trigger_pipeline"):
+        response = planner.post(path, json=body)
+        assert (response.status_code, pointers(response)) == (422, [pointer])
 
 
 @pytest.mark.parametrize("seconds", [0, -1, "5", 1e9])

@@ -10,6 +10,7 @@ FIELDS = {
     *("task_id", "title", "description", "required_skills", "minimum_levels", "priority", "estimated_hours"),
     *("deadline", "complexity_score", "status", "category", "department", "dependencies", "queue", "units"),
     *("ticket_number", "scheduled_date", "preferred_employee", "context", "conversations", "created_at"),
+    "conversation_count",
     *("updated_at", "processing_status", "processing_instance_id", "processed_at", "assigned_to_id"),
 }
 

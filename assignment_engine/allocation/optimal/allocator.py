@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -17,19 +16,20 @@ from assignment_engine.allocation.allocators import (
     Choice,
     GreedyAllocator,
     greedy_order,
-    scored,
     shown,
 )
 from assignment_engine.allocation.eligibility import Eligibility
-from assignment_engine.allocation.optimal.problem import NOBODY, GapProblem
+from assignment_engine.allocation.measure import Measured
+from assignment_engine.allocation.optimal.problem import NOBODY, GapProblem, GapSolution
 from assignment_engine.allocation.optimal.solve import solve_gap
 from assignment_engine.allocation.problem import AllocationProblem
-from assignment_engine.domain.errors import InvalidInputError
-from assignment_engine.domain.types import Method
-from assignment_engine.features.arrays import Floats, Ints
+from assignment_engine.domain.errors import FieldError, InvalidInputError
+from assignment_engine.domain.types import Method, Objective
+from assignment_engine.features.arrays import Bools, Floats, Ints
+from assignment_engine.features.pairs import Loads
+from assignment_engine.scoring.protocol import scored
 
 DEFAULT_TIME_BUDGET_SECONDS = 10.0
-Objective = Literal["weighted", "score", "cost"]
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class OptimalAllocator:
     Parameters
     ----------
     time_budget_seconds : when it ends, the best plan so far is the answer.
-    objective : "weighted" is Σ priority weight · score, "score" is Σ score; "cost" reads scores as costs and makes
-        Σ score smallest, with every task mandatory.
-    mandatory : give up value rather than leave a task undone.
+    objective : "weighted" is Σ priority weight · score, "score" is Σ score; "cost" makes the Σ of the problem's costs
+        smallest, with every task mandatory.
+    mandatory : give up value rather than leave a task undone: all of them, or those with the given ids.
     """
 
     time_budget_seconds: float = DEFAULT_TIME_BUDGET_SECONDS
-    objective: Objective = "weighted"
-    mandatory: bool = False
+    objective: Objective = Objective.WEIGHTED
+    mandatory: bool | Collection[str] = False
     seed: int = 0
     clock: Callable[[], float] = time.monotonic
     method: Method = Method.OPTIMAL
@@ -56,48 +56,87 @@ class OptimalAllocator:
             raise InvalidInputError.at(
                 "/time_budget_seconds", f"expected a number above 0 (got {self.time_budget_seconds!r})"
             )
-        if self.objective not in ("weighted", "score", "cost"):
-            raise InvalidInputError.at("/objective", f"expected weighted, score or cost (got {self.objective!r})")
+        if self.objective not in list(Objective):
+            raise InvalidInputError.at("/objective", f"expected one of {', '.join(Objective)} (got {self.objective!r})")
 
     def allocate(self, problem: AllocationProblem, *, progress: bool = False) -> Allocation:
+        if (self.objective == Objective.COST) != (problem.costs is not None):
+            raise InvalidInputError.at("/costs", 'expected costs with the objective "cost", and with no other')
         begun = self.clock()
+        must = self._mandatory(problem)
         scores = start_scores(problem, progress=progress)
+        values = self._values(problem, scores)
         rows = _rows_by_id(problem)
         gap = GapProblem(
-            value=self._values(problem, scores)[rows],
+            value=values[rows],
             seconds=problem.seconds[rows],
             capacity=problem.capacity - problem.pairs.initial.seconds,
             limit=_places(problem),
-            mandatory=self.mandatory or self.objective == "cost",
+            mandatory=must[rows],
         )
         starts = [_people(problem, method)[rows] for method in (GreedyAllocator(), BalancedAllocator())]
         left = self.time_budget_seconds - (self.clock() - begun)
         solution = solve_gap(gap, max(0.0, left), self.seed, starts=starts, clock=self.clock)
         assigned = np.empty_like(rows)
         assigned[rows] = solution.assigned
-        return self._allocation(problem, scores, assigned, solution.bound)
+        measured = _measured(values, assigned, solution)
+        choices, loads = _chosen(problem, scores, assigned)
+        if self.objective == Objective.COST:
+            measured = Measured(-measured.value, -measured.bound)
+        missing = [f"mandatory tasks that found nobody: {solution.missing}"] if solution.missing else []
+        return Allocation(choices, loads, measured, Objective(self.objective), tuple(missing))
 
     def _values(self, problem: AllocationProblem, scores: Floats) -> Floats:
-        if self.objective == "weighted":
-            weights = np.array([task.priority.weight for task in problem.tasks], dtype=np.float64)
-            return scores * weights[:, None]
-        return -scores if self.objective == "cost" else scores
+        """What each pair is worth, shape (n, m); NaN where it must not be chosen."""
+        if problem.costs is not None:
+            return np.where(np.isnan(scores), np.nan, -problem.costs)
+        if self.objective == Objective.SCORE:
+            return scores
+        return scores * np.array([task.priority.weight for task in problem.tasks], dtype=np.float64)[:, None]
 
-    def _allocation(self, problem: AllocationProblem, scores: Floats, assigned: Ints, bound: float) -> Allocation:
-        """Every choice has the score and load of the problem's start: that is what was decided on."""
-        initial = problem.pairs.initial
-        loads = initial.copy()
-        choices = []
-        for task in greedy_order(problem):
-            employee = int(assigned[task])
-            if employee == NOBODY:
-                continue
-            score = float(scores[task, employee])
-            choices.append(
-                Choice(task, employee, score, float(initial.hours[employee]), float(initial.active[employee]))
-            )
-            loads.add(employee, problem.needed_by(task, employee))
-        return Allocation(tuple(choices), loads, bound if self.objective == "weighted" else None)
+    def _mandatory(self, problem: AllocationProblem) -> Bools:
+        """Which tasks must be done, shape (n,)."""
+        if isinstance(self.mandatory, bool):
+            return np.full(len(problem.tasks), self.mandatory or self.objective == Objective.COST)
+        ids = [task.task_id for task in problem.tasks]
+        unknown = [
+            FieldError(f"/mandatory/{row}", f"there is no pending task {task_id!r} in this plan")
+            for row, task_id in enumerate(self.mandatory)
+            if task_id not in set(ids)
+        ]
+        if unknown:
+            raise InvalidInputError(unknown)
+        return np.array([i in set(self.mandatory) or self.objective == Objective.COST for i in ids], dtype=bool)
+
+
+def _measured(values: Floats, assigned: Ints, solution: GapSolution) -> Measured:
+    """Σ value of the plan, and a bound: that of the solver, or where tasks stay undone the best value of each task.
+
+    A solver's bound with mandatory tasks is one on complete plans. A task that is worth less than nothing to anybody
+    counts only if it is done.
+    """
+    tasks = np.flatnonzero(assigned != NOBODY)
+    value = float(values[tasks, assigned[tasks]].sum())
+    best = np.fmax.reduce(values, axis=1, initial=-np.inf)
+    bound = float(np.maximum(best, 0.0).sum() + np.minimum(best[tasks], 0.0).sum())
+    if solution.missing == 0:
+        bound = min(bound, solution.bound)
+    return Measured(value, max(value, bound))  # sums in another order may differ in the last digit
+
+
+def _chosen(problem: AllocationProblem, scores: Floats, assigned: Ints) -> tuple[tuple[Choice, ...], Loads]:
+    """Every choice has the score and load of the problem's start: that is what was decided on."""
+    initial = problem.pairs.initial
+    loads = initial.copy()
+    choices = []
+    for task in greedy_order(problem):
+        employee = int(assigned[task])
+        if employee == NOBODY:
+            continue
+        score = float(scores[task, employee])
+        choices.append(Choice(task, employee, score, float(initial.hours[employee]), float(initial.active[employee])))
+        loads.add(employee, problem.needed_by(task, employee))
+    return tuple(choices), loads
 
 
 def start_scores(problem: AllocationProblem, *, progress: bool = False) -> Floats:
@@ -107,7 +146,7 @@ def start_scores(problem: AllocationProblem, *, progress: bool = False) -> Float
     eligibility = Eligibility.of(problem)
     scores = np.full(problem.shape, np.nan)
     for task in shown(range(len(problem.tasks)), "scoring", "task", progress=progress):
-        candidates, row = scored(prepared.row, task, eligibility.candidates(task, loads))
+        candidates, row = scored(prepared, task, eligibility.candidates(task, loads))
         scores[task, candidates] = row.scores
     return scores
 

@@ -21,7 +21,7 @@ from assignment_engine.features.arrays import Floats, Ints
 from assignment_engine.features.definition import FEATURE_NAMES
 from assignment_engine.scoring.forest import words
 from assignment_engine.scoring.forest.tables import BUCKETS, ZERO, MaskTables, Rows, Words
-from assignment_engine.scoring.forest.words import and_line, exit_leaf
+from assignment_engine.scoring.forest.words import exit_line
 
 _WORKLOAD_RATIO = FEATURE_NAMES.index("workload_ratio")
 _ACTIVE_TASKS = FEATURE_NAMES.index("active_tasks")
@@ -103,6 +103,7 @@ class Kernels:
 
 
 _inlined = numba.njit(error_model="numpy")
+_in_place = numba.njit(error_model="numpy", inline="always")  # a call would count references to arrays
 _workload_ratio = _inlined(formulas.workload_ratio)
 _free_hours = _inlined(formulas.free_hours)
 _level_share = _inlined(formulas.level_share)
@@ -111,22 +112,25 @@ _capacity_fit = _inlined(formulas.capacity_fit)
 
 
 @_inlined
-def _row_of(value: Any, feature: int, tables: MaskTables) -> Any:
-    """Without a branch that depends on the value: wrong guesses of the processor would cost more than all else."""
-    piece = (value - tables.low[feature]) * tables.scale[feature]
-    piece = piece if piece > 0.0 else 0.0  # noqa: FURB136  (max and min would branch, and pass NaN on)
-    piece = piece if piece < BUCKETS - 1.0 else BUCKETS - 1.0  # noqa: FURB136
-    row = tables.buckets[feature, np.uint64(piece)]
-    for _ in range(tables.steps[feature]):
-        row += np.int32(tables.thresholds[np.uint64(row)] < value)
-    row = tables.zero[feature] if abs(value) <= ZERO else row
-    return tables.missing[feature] if np.isnan(value) else row
-
-
-@_inlined
 def _rows_of(values: Floats, feature: int, tables: MaskTables, rows: Rows) -> None:
+    """The mask row of each value, one step after the other for all of them.
+
+    So no step has a branch that depends on a value: wrong guesses of the processor would cost more than all else.
+    """
+    low, scale, buckets = tables.low[feature], tables.scale[feature], tables.buckets[feature]
     for i in range(values.size):
-        rows[i] = _row_of(values[i], feature, tables)
+        piece = (values[i] - low) * scale
+        piece = piece if piece > 0.0 else 0.0  # noqa: FURB136  (max and min would branch, and pass NaN on)
+        rows[i] = np.int32(piece if piece < BUCKETS - 1.0 else BUCKETS - 1.0)  # noqa: FURB136
+    for i in range(values.size):
+        rows[i] = buckets[np.uint64(np.uint32(rows[i]))]
+    for _ in range(tables.steps[feature]):
+        for i in range(values.size):
+            rows[i] += np.int32(tables.thresholds[np.uint64(np.uint32(rows[i]))] < values[i])
+    zero, missing = tables.zero[feature], tables.missing[feature]
+    for i in range(values.size):
+        row = zero if abs(values[i]) <= ZERO else rows[i]
+        rows[i] = missing if np.isnan(values[i]) else row
 
 
 @_inlined
@@ -164,35 +168,48 @@ def _pair_rows(
         rows[4, i] = success[chosen[i]]
 
 
+@_in_place
+def _four_sums(a: Words, b: Words, c: Words, d: Words, leaves: Floats, twos: int) -> tuple[float, float, float, float]:
+    """The sums of the leaf values that lie at the positions in the lower and the upper half of each word."""
+    total_a, total_b, total_c, total_d = 0.0, 0.0, 0.0, 0.0
+    high, low = np.uint64(32), np.uint64(2**32 - 1)
+    for i in range(twos):
+        at = np.uint64(i)  # a signed index would be asked whether it is negative
+        total_a += leaves[a[at] & low]
+        total_b += leaves[b[at] & low]
+        total_c += leaves[c[at] & low]
+        total_d += leaves[d[at] & low]
+        total_a += leaves[a[at] >> high]
+        total_b += leaves[b[at] >> high]
+        total_c += leaves[c[at] >> high]
+        total_d += leaves[d[at] >> high]
+    return total_a, total_b, total_c, total_d
+
+
 @_inlined
 def _sum_leaves(
     chosen: Ints, of_task: Words, masks: Words, table: Words, rows: Rows, leaves: Floats, raw: Floats
 ) -> None:
-    """Four pairs at a time, each in the order of the trees, as LightGBM adds them."""
-    flat, words, width = leaves.reshape(leaves.size), of_task.size, np.uint64(of_task.size)
-    left = np.empty((4, words), of_task.dtype)
-    a, b, c, d = left[0], left[1], left[2], left[3]
+    """Four pairs at a time, each in the order of the trees, as LightGBM adds them, two trees for each load."""
+    flat, words = leaves.reshape(leaves.size), np.uint64(of_task.size)
+    exits = np.empty((4, of_task.size), np.uint32)
+    two = exits.view(np.uint64)
+    a, b, c, d = two[0], two[1], two[2], two[3]
     for first in range(0, chosen.size, 4):
         for lane in range(4):
-            i = min(first + lane, chosen.size - 1)
+            i = np.uint64(min(first + lane, chosen.size - 1))
             starts = (
-                rows[0, i] * width,
-                rows[1, i] * width,
-                rows[2, i] * width,
-                rows[3, i] * width,
-                rows[4, i] * width,
+                np.uint64(rows[0, i]) * words,
+                np.uint64(rows[1, i]) * words,
+                np.uint64(rows[2, i]) * words,
+                np.uint64(rows[3, i]) * words,
+                np.uint64(rows[4, i]) * words,
             )
-            for word in range(0, words, 64 // of_task.itemsize):
+            to, own = np.uint64(lane) * words, np.uint64(chosen[i]) * words
+            for word in range(0, of_task.size, 64 // of_task.itemsize):
                 at = np.uint64(word)
-                and_line(left, lane * width + at, of_task, at, table, starts, masks, chosen[i] * width)
-        total_a, total_b, total_c, total_d = 0.0, 0.0, 0.0, 0.0
-        for t in range(leaves.shape[0]):
-            tree = np.uint64(t)
-            total_a += flat[exit_leaf(a[t], tree)]
-            total_b += flat[exit_leaf(b[t], tree)]
-            total_c += flat[exit_leaf(c[t], tree)]
-            total_d += flat[exit_leaf(d[t], tree)]
-        totals = (total_a, total_b, total_c, total_d)
+                exit_line(exits, to + at, of_task, at, table, starts, masks, own)
+        totals = _four_sums(a, b, c, d, flat, leaves.shape[0] // 2)
         for lane in range(min(4, chosen.size - first)):
             raw[first + lane] = totals[lane]
 
@@ -211,14 +228,19 @@ def _score(task: int, employees: Ints, raw: Floats, tables: MaskTables, people: 
 
 @_inlined
 def _refresh(first: int, last: int, tables: MaskTables, people: People) -> None:
-    for employee in range(first, last):
-        hours, most = people.hours[employee], people.max_hours[employee]
-        people.free_hours[employee] = _free_hours(hours, most)
-        masks = people.masks[employee]
-        masks[:] = tables.rows[_row_of(_workload_ratio(hours, most), _WORKLOAD_RATIO, tables)]
-        masks &= tables.rows[_row_of(people.active[employee], _ACTIVE_TASKS, tables)]
+    values, rows = np.empty(last - first), np.empty((2, last - first), np.int32)
+    for i in range(values.size):
+        hours, most = people.hours[first + i], people.max_hours[first + i]
+        people.free_hours[first + i] = _free_hours(hours, most)
+        values[i] = _workload_ratio(hours, most)
+    _rows_of(values, _WORKLOAD_RATIO, tables, rows[0])
+    _rows_of(people.active[first:last], _ACTIVE_TASKS, tables, rows[1])
+    for i in range(values.size):
+        masks = people.masks[first + i]
+        masks[:] = tables.rows[rows[0, i]]
+        masks &= tables.rows[rows[1, i]]
         for column in range(people.fixed.shape[1]):
-            masks &= tables.rows[people.fixed[employee, column]]
+            masks &= tables.rows[people.fixed[first + i, column]]
 
 
 @cache

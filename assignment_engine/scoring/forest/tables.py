@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from assignment_engine.features.arrays import Floats, Ints
 from assignment_engine.features.definition import FEATURES
-from assignment_engine.scoring.model_text import Tree
+from assignment_engine.scoring.tree_text import Tree
 
 Words = NDArray[np.unsignedinteger[Any]]
 Rows = NDArray[np.int32]
@@ -39,7 +39,7 @@ class MaskTables(NamedTuple):
     missing value (`missing[i]`) and the row of 0 (`zero[i]`). `thresholds` (r,) holds each threshold at the row of
     the values up to it, +inf elsewhere. `buckets` (f, 1024) is the row to start looking from, for values cut into
     equal pieces by `low` and `scale` (f,); at most `steps` (f,) thresholds are left to compare then. `leaves`
-    (t, 32 or 64) holds the leaf values.
+    (t, 32 or 64) holds the leaf values, with one more row of zeros where t is odd.
     """
 
     rows: Words
@@ -76,6 +76,10 @@ class Forest:
 
 def not_covered(trees: Sequence[Tree]) -> str | None:
     """Why these trees cannot be compiled; None when they can."""
+    if any(tree.linear for tree in trees):
+        return "it has linear trees"
+    if any(tree.categorical for tree in trees):
+        return "it has categorical splits"
     largest = max((tree.leaf_value.size for tree in trees), default=0)
     if largest > MOST_LEAVES:
         return f"a tree has {largest} leaves, the compiled forest reaches {MOST_LEAVES}"
@@ -184,9 +188,9 @@ def _left_leaves(tree: Tree) -> list[int]:
 
 
 def _leaves(trees: Sequence[Tree], width: int) -> Floats:
-    """Leaf values from left to right, shape (t, width)."""
-    leaves = np.zeros((len(trees), width))
-    for row, tree in zip(leaves, trees, strict=True):
+    """Leaf values from left to right, shape (t or t + 1, width): always an even number of trees."""
+    leaves = np.zeros((len(trees) + len(trees) % 2, width))
+    for row, tree in zip(leaves, trees, strict=False):
         row[_spans(tree)[2]] = tree.leaf_value
     return leaves
 

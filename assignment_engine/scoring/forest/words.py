@@ -1,4 +1,4 @@
-"""The two steps on bit masks that a compiler does not find by itself, as machine-independent LLVM code."""
+"""The step on bit masks that a compiler does not find by itself, as machine-independent LLVM code."""
 
 from __future__ import annotations
 
@@ -6,51 +6,60 @@ from typing import Any
 
 import numba
 from llvmlite import ir
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-
-def _exit_leaf(_context: Any, word: Any, _tree: Any) -> Any:
-    """Where the leaf of the lowest bit of `word` is in the leaf values of all trees; `word` is not 0.
-
-    Unsigned and with the width of the word as a constant, because the loops around it are as quick as this is.
-    """
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        left, tree = arguments
-        bit = builder.cttz(left, ir.Constant(ir.IntType(1), 1))
-        position = builder.zext(bit, tree.type) if word.bitwidth < 64 else bit
-        return builder.add(builder.mul(tree, ir.Constant(tree.type, word.bitwidth)), position)
-
-    return numba.uint64(word, numba.uint64), generate
+_LINE_BITS = 512
 
 
-def _and_line(
-    _context: Any, left: Any, to: Any, of_task: Any, at: Any, table: Any, rows: Any, masks: Any, own: Any
+def _exit_line(
+    _context: Any, exits: Any, to: Any, of_task: Any, at: Any, table: Any, rows: Any, masks: Any, own: Any
 ) -> Any:
-    """left[to:] = of_task[at:] & masks[own + at:] & table[row + at:] & …, a cache line of words.
+    """exits[to:] = where the exit leaves of the trees from `at` on are in the leaf values of all trees.
 
-    Explicit vectors: the compiler would ask for every pair again whether the arrays overlap.
+    The exit leaf of a tree is the lowest bit of of_task[at] & masks[own + at] & table[row + at] & …; a cache line of
+    words at a time. Explicit vectors: the compiler would ask for every pair again whether the arrays overlap.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        line = ir.VectorType(ir.IntType(left.dtype.bitwidth), 512 // left.dtype.bitwidth)
+        bits = of_task.dtype.bitwidth
+        words, positions = (ir.VectorType(ir.IntType(width), _LINE_BITS // bits) for width in (bits, 32))
 
-        def pointer(position: int, offset: Any) -> Any:
+        def pointer(position: int, offset: Any, line: Any) -> Any:
             array = context.make_array(signature.args[position])(context, builder, arguments[position])
             return builder.bitcast(builder.gep(array.data, [offset]), line.as_pointer())
 
         def load(position: int, offset: Any) -> Any:
-            return builder.load(pointer(position, offset), align=4)
+            return builder.load(pointer(position, offset, words), align=4)
 
         first = arguments[3]
-        words = builder.and_(load(2, first), load(6, builder.add(arguments[7], first)))
+        left = builder.and_(load(2, first), load(6, builder.add(arguments[7], first)))
         for i in range(len(rows)):
-            words = builder.and_(words, load(4, builder.add(builder.extract_value(arguments[5], i), first)))
-        builder.store(words, pointer(0, arguments[1]), align=4)
+            left = builder.and_(left, load(4, builder.add(builder.extract_value(arguments[5], i), first)))
+        exit_bits = _lowest_bits(builder, left)
+        found = builder.trunc(exit_bits, positions) if bits > positions.element.width else exit_bits
+        trees = ir.Constant(positions, [bits * i for i in range(words.count)])
+        begin = builder.mul(builder.trunc(first, positions.element), ir.Constant(positions.element, bits))
+        found = builder.add(builder.add(found, trees), _repeated(builder, begin, positions))
+        builder.store(found, pointer(0, arguments[1], positions), align=4)
         return context.get_dummy_value()
 
-    return numba.void(left, to, of_task, at, table, rows, masks, own), generate
+    return numba.void(exits, to, of_task, at, table, rows, masks, own), generate
 
 
-and_line: Any = intrinsic(_and_line)
-exit_leaf: Any = intrinsic(_exit_leaf)
+def _lowest_bits(builder: Any, words: Any) -> Any:
+    """The number of the lowest bit of each word; none is 0."""
+    line, flag = words.type, ir.IntType(1)
+    kind = ir.FunctionType(line, [line, flag])
+    name = f"llvm.cttz.v{line.count}i{line.element.width}"
+    function: Any = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+    return builder.call(function, [words, ir.Constant(flag, 1)])
+
+
+def _repeated(builder: Any, value: Any, line: Any) -> Any:
+    one = builder.insert_element(ir.Constant(line, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+    order = ir.Constant(ir.VectorType(ir.IntType(32), line.count), [0] * line.count)
+    return builder.shuffle_vector(one, ir.Constant(line, ir.Undefined), order)
+
+
+exit_line: Any = intrinsic(_exit_line)

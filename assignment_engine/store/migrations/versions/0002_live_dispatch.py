@@ -39,6 +39,7 @@ def _extend_tasks() -> None:
     op.add_column("tasks", sa.Column("rank_at", UtcDateTime(), nullable=True))
     op.add_column("tasks", sa.Column("dispatch_key", id_type(96), nullable=True))
     op.add_column("tasks", sa.Column("due_at", UtcDateTime(), nullable=True))
+    op.add_column("tasks", sa.Column("dispatch_mode", sa.String(length=16), nullable=True))
     _index_some("tasks", ["dispatch_key", "rank_at", "task_id"], "dispatch_key IS NOT NULL")
     _index_some("tasks", ["dispatch_key", "enqueued_at", "task_id"], "dispatch_key IS NOT NULL")
     _index_some("tasks", ["due_at"], "due_at IS NOT NULL")

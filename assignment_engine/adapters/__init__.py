@@ -1,0 +1,1 @@
+"""What reaches outside this process; known to the wiring only."""

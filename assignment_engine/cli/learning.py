@@ -1,0 +1,181 @@
+"""Learning from outcomes: what a log can teach, models and their promotion."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from assignment_engine.cli.errors import FILE, errors_shown
+
+
+@click.command("evaluate-log")
+@click.argument("log", type=FILE)
+@click.option("--adapter", required=True, help="A TOML file, or the name of a shipped adapter.")
+@click.option("--seeds", default=3, show_default=True, help="Learned rows are means over so many seeds.")
+@click.option("--table", "tables", multiple=True, type=click.Choice(["choice", "success", "hours"]), help="Only these.")
+@click.option("--json", "as_json", is_flag=True)
+@errors_shown
+def evaluate_log_command(*, log: Path, adapter: str, seeds: int, tables: tuple[str, ...], as_json: bool) -> None:
+    """Replay a log of past work and measure what could be learned from it. See docs/your-own-log.md.
+
+    Example: assignment-engine evaluate-log incidents.csv.gz --adapter uci-servicenow-incidents --json
+    """
+    from assignment_engine.learning.logs.adapter import read_adapter
+    from assignment_engine.learning.logs.evaluate import evaluate_log, tables_of
+
+    chosen = {"tables": tables} if tables else {}
+    report = evaluate_log(log, read_adapter(adapter), seeds=range(1, seeds + 1), **chosen)
+    click.echo(json.dumps(report.content, indent=2) if as_json else tables_of(report))
+    if report.leaks:
+        raise click.ClickException("the leak test failed: features depend on what was not known yet")
+
+
+MODEL_DIR = click.option(
+    "--model-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("models"), show_default=True
+)
+REASON = click.option("--reason", help="Goes on record.")
+
+
+@click.command("train")
+@click.argument("data", type=FILE)
+@click.option("--name", required=True, help="Of the new bundle, a subdirectory of the models.")
+@MODEL_DIR
+@click.option("--objective", type=click.Choice(["success", "choice"]), default="success", show_default=True)
+@click.option("--features", "sets", multiple=True, type=click.Choice(["recency", "context"]), help="Beyond the 17.")
+@click.option("--model", type=click.Choice(["auto", "trees", "logistic"]), default="auto", show_default=True)
+@click.option("--trials", default=0, show_default=True, help="Parameters to try in a search; 0 takes the usual ones.")
+@click.option("--seconds", default=300.0, show_default=True, help="When a search stops at the latest.")
+@click.option("--seed", default=1, show_default=True)
+@errors_shown
+def train_command(
+    *, data: Path, name: str, model_dir: Path, objective: str, sets: tuple[str, ...], model: str, trials: int,
+    seconds: float, seed: int,
+) -> None:  # fmt: skip
+    """Learn a bundle from a CSV file of decisions. See docs/learning.md for its columns.
+
+    Example: assignment-engine train decisions.csv --name spring --trials 20
+    """
+    from assignment_engine.learning.dataset import read_dataset
+    from assignment_engine.learning.training import Training, train
+    from assignment_engine.scoring.bundle import save_bundle
+
+    training = Training.model_validate(
+        {
+            "kind": objective, "sets": sets, "model": model, "trials": trials, "seconds": seconds, "seed": seed,
+            "name": name, "version": name, "data": data.name,
+        }
+    )
+    bundle = train(read_dataset(data), training)
+    save_bundle(bundle, model_dir / name)
+    click.echo(json.dumps(bundle.manifest.metrics, indent=2))
+    click.echo(f"written to {model_dir / name}; it is not the champion before it is promoted", err=True)
+
+
+@click.command("evaluate")
+@click.argument("data", type=FILE)
+@click.option("--name", required=True, help="The bundle, a subdirectory of the models.")
+@MODEL_DIR
+@click.option("--off-policy", is_flag=True, help="Also estimate its value as a policy; needs logged propensities.")
+@errors_shown
+def evaluate_command(*, data: Path, name: str, model_dir: Path, off_policy: bool) -> None:
+    """Everything about a bundle on decisions that it has not seen, beside the champion, as JSON.
+
+    Example: assignment-engine evaluate decisions.csv --name spring
+    """
+    from functools import partial
+
+    from assignment_engine.learning.dataset import read_dataset
+    from assignment_engine.learning.judging import probability, report
+    from assignment_engine.learning.offpolicy import estimate_policy
+    from assignment_engine.learning.promotion import current
+    from assignment_engine.scoring.bundle import load_bundle
+    from assignment_engine.scoring.registry import load_champion
+
+    rows, bundle = read_dataset(data), load_bundle(model_dir / name)
+    champion = load_champion(model_dir) if current(model_dir) else None
+    found = report(bundle, rows, champion=champion)
+    if off_policy:
+        score = partial(probability, bundle)
+        found["off_policy"] = estimate_policy(rows, score, expected=score).model_dump()
+    click.echo(json.dumps(found, indent=2))
+
+
+@click.command("promote")
+@click.argument("name")
+@click.option("--data", type=FILE, help="Decisions on which it must be better than the champion.")
+@MODEL_DIR
+@click.option("--metric", type=click.Choice(["log_loss", "brier", "auc"]), default="log_loss", show_default=True)
+@click.option("--force", is_flag=True, help="Promote even if it is not better; needs a reason.")
+@REASON
+@errors_shown
+def promote_command(
+    *, name: str, data: Path | None, model_dir: Path, metric: str, force: bool, reason: str | None
+) -> None:
+    """Make a bundle the champion if it is better by more than the standard error of the difference.
+
+    Example: assignment-engine promote spring --data decisions.csv
+    """
+    from datetime import UTC, datetime
+
+    from assignment_engine.learning.dataset import read_dataset
+    from assignment_engine.learning.promotion import promote
+
+    rows = None if data is None else read_dataset(data)
+    chosen = {"metric": metric, "force": force, "reason": reason}
+    change = promote(model_dir, name, data=rows, now=datetime.now(UTC), **chosen)  # type: ignore[arg-type]
+    click.echo(json.dumps(change.model_dump(mode="json"), indent=2))
+
+
+@click.command("rollback")
+@MODEL_DIR
+@REASON
+@errors_shown
+def rollback_command(*, model_dir: Path, reason: str | None) -> None:
+    """Make the champion before the present one the champion again.
+
+    Example: assignment-engine rollback --reason "complaints about night shifts"
+    """
+    from datetime import UTC, datetime
+
+    from assignment_engine.learning.promotion import rollback
+
+    change = rollback(model_dir, now=datetime.now(UTC), reason=reason)
+    click.echo(json.dumps(change.model_dump(mode="json"), indent=2))
+
+
+@click.command("models")
+@MODEL_DIR
+@click.option("--json", "as_json", is_flag=True)
+@errors_shown
+def models_command(*, model_dir: Path, as_json: bool) -> None:
+    """The bundles of a directory, newest first; an asterisk marks the champion.
+
+    Example: assignment-engine models --model-dir models
+    """
+    from assignment_engine.learning.promotion import listed
+
+    found = listed(model_dir)
+    if as_json:
+        click.echo(json.dumps([entry.model_dump(mode="json") for entry in found], indent=2))
+        return
+    for entry in found:
+        mark = "*" if entry.champion else " "
+        if entry.manifest is None:
+            click.echo(f"{mark} {entry.bundle}: cannot be used: {entry.problem}")
+            continue
+        measured = entry.manifest.metrics.get("model", {})
+        numbers = ", ".join(f"{name} {value:.3f}" for name, value in measured.items())
+        created = f"{entry.manifest.created_at:%Y-%m-%d %H:%M}"
+        click.echo(f"{mark} {entry.bundle}: {entry.manifest.kind}, {created}, {numbers}")
+
+
+LEARNING: tuple[click.Command, ...] = (
+    evaluate_log_command,
+    train_command,
+    evaluate_command,
+    promote_command,
+    rollback_command,
+    models_command,
+)

@@ -1,0 +1,48 @@
+"""Reading assignments: one, a person's jobs, and what happened to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from assignment_engine.domain.actors import Actor
+from assignment_engine.domain.assignments import Assignment
+from assignment_engine.domain.errors import NotFoundError
+from assignment_engine.domain.stored import Page
+from assignment_engine.domain.worklists import HistoryEntry, MyJob
+from assignment_engine.store.unit import UnitOfWork
+
+Change = Callable[[UnitOfWork], Assignment]
+
+
+def assignment_for(unit: UnitOfWork, assignment_id: str, actor: Actor) -> Assignment:
+    """The assignment, if the actor may see it.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, or it is somebody else's.
+    """
+    found = unit.assignments.get(assignment_id)
+    if actor.employee_id not in (None, found.employee_id):
+        raise NotFoundError("assignment", assignment_id)
+    return found
+
+
+def history_for(unit: UnitOfWork, assignment_id: str, actor: Actor) -> tuple[HistoryEntry, ...]:
+    """What happened to the assignment, the first first.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, or it is somebody else's.
+    """
+    return unit.assignments.history(assignment_for(unit, assignment_id, actor).id)
+
+
+def jobs_of(unit: UnitOfWork, employee_id: str, **listing: Any) -> Page[MyJob]:
+    """One page of a person's assignments with their tickets, the latest first by default."""
+    found = unit.assignments.list(employee_id=employee_id, **listing)
+    tickets = unit.assignments.tickets({assignment.task_id for assignment in found.items})
+    jobs = tuple(MyJob(**dict(assignment), ticket=tickets[assignment.task_id]) for assignment in found.items)
+    return Page(jobs, found.total, found.total_is_capped, found.page, found.limit, found.next_after)

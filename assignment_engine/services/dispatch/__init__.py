@@ -1,0 +1,1 @@
+"""Live dispatch: the next right task, the moment somebody is free."""

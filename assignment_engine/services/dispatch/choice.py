@@ -1,0 +1,190 @@
+"""Choosing: the next task for a free person, and the best free person for a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from assignment_engine.allocation.problem import AllocationProblem
+from assignment_engine.domain.constraints import Pair
+from assignment_engine.domain.live import Live, Spot, Stream, person_key
+from assignment_engine.domain.queues import Queue, QueuePolicy
+from assignment_engine.domain.records import StoredEmployee, StoredTask
+from assignment_engine.services.core import DecisionCore, done
+from assignment_engine.services.dispatch.candidates import Candidate, by_merit, candidates_of
+from assignment_engine.services.dispatch.memory import Memory
+from assignment_engine.store.unit import UnitOfWork
+from assignment_engine.store.waiting import Slice
+
+
+@dataclass(frozen=True)
+class Chooser:
+    """Decides at one moment, in one transaction, on the same core as planning. It only reads."""
+
+    unit: UnitOfWork
+    core: DecisionCore
+    memory: Memory
+    now: datetime
+    fresh: bool = False
+
+    def for_person(self, person: StoredEmployee) -> list[Candidate]:
+        """Tasks for a free person, the one to try first in front."""
+        return _Window(self, person, self.memory.streams(self.unit, self.now, fresh=self.fresh)).candidates()
+
+    def for_task(self, task: StoredTask, queue: Queue) -> Iterator[list[Candidate]]:
+        """Free people for a waiting task, best first; later pages hold those who have been free for less long."""
+        rejections = self.unit.assignments.rejections([task.task_id])
+        last: StoredEmployee | None = None
+        while people := self.unit.employees.free(self.now, queue.people, last):
+            last = people[-1]
+            live = live_of(task, queue, people, self.now)
+            found = self.candidates([task], people, live, rejections)
+            if queue.policy is QueuePolicy.FIFO:
+                found.sort(key=lambda candidate: (candidate.employee.free_at, candidate.employee.employee_id))
+            else:
+                found.sort(key=by_merit)
+            if found:
+                yield found
+
+    def candidates(
+        self,
+        tasks: Sequence[StoredTask],
+        people: Sequence[StoredEmployee],
+        live: Live,
+        rejections: frozenset[Pair] = frozenset(),
+    ) -> list[Candidate]:
+        if not tasks or not people:
+            return []
+        priors = self.memory.priors(self.unit, self.now)
+        problem = self.core.live_problem(tasks, people, self.now, live, priors, rejections)
+        return candidates_of(problem, tasks, people)
+
+
+def free_units(person: StoredEmployee) -> int:
+    return person.max_units - person.active_units
+
+
+def live_problem(
+    unit: UnitOfWork, core: DecisionCore, task: StoredTask, people: Sequence[StoredEmployee], now: datetime
+) -> AllocationProblem:
+    """Who of all `people` could be given one task at this moment, and why not the others."""
+    queue = unit.queues.named([task.queue])[task.queue]
+    here = [person for person in people if person.session_id is not None and not person.paused]
+    return core.live_problem(
+        [task],
+        people,
+        now,
+        live_of(task, queue, here, now),
+        unit.history.known_priors(),
+        unit.assignments.rejections([task.task_id]),
+        done(unit, task.dependencies),
+    )
+
+
+def live_of(task: StoredTask, queue: Queue, here: Sequence[StoredEmployee], now: datetime) -> Live:
+    """What live dispatch knows of the people who are `here` and of one task."""
+    preferred = task.preferred_employee
+    kept = preferred is not None and task.dispatch_key == person_key(preferred)
+    return Live(
+        free_units={person.employee_id: free_units(person) for person in here},
+        factors={task.task_id: queue.factor(now - _since(task))},
+        reserved={task.task_id: preferred} if preferred is not None and kept else {},
+    )
+
+
+class _Window:
+    """The part of the waiting tasks that one person can do."""
+
+    def __init__(self, chooser: Chooser, person: StoredEmployee, streams: Sequence[Stream]) -> None:
+        self._chooser, self._person = chooser, person
+        self._queues = {stream.queue.name: stream.queue for stream in streams}
+        self._own = person_key(person.employee_id)
+        held = chooser.core.matcher.levels(person.skills or {})
+        slices = (self._slice(stream, held) for stream in streams)
+        self._slices = [Slice(self._own), *(part for part in slices if part is not None)]
+        self._size = max((queue.window for queue in self._queues.values()), default=1)
+
+    def _slice(self, stream: Stream, held: Mapping[str, float]) -> Slice | None:
+        """The part of a stream that this person can look at: all, those relaxed so far, or nothing."""
+        if self._person.queues and stream.queue.name not in self._person.queues:
+            return None
+        asked = self._chooser.core.matcher.levels(stream.minimum_levels)
+        if _meets(held, asked, 1.0):
+            return Slice(stream.dispatch_key)
+        for stage in stream.queue.relax:
+            if _meets(held, asked, stage.factor):
+                return Slice(stream.dispatch_key, self._chooser.now - timedelta(seconds=stage.after_seconds))
+        return None
+
+    def _queue(self, task: StoredTask) -> Queue:
+        return self._queues.get(task.queue) or Queue(name=task.queue)
+
+    def candidates(self) -> list[Candidate]:
+        """The task to try first in front: one that has waited too long, one that is kept for them, the best one."""
+        shortest = min((queue.max_wait for queue in self._queues.values()), default=timedelta())
+        ranked, aged = self._chooser.unit.waiting.look(
+            self._slices, self._person.employee_id, self._size, self._chooser.now - shortest
+        )
+        return self._overdue(aged) or self._ordered(ranked)
+
+    def _overdue(self, spots: list[Spot]) -> list[Candidate]:
+        """Tasks that have waited beyond the limit of their queue, the oldest first."""
+        for page in self._pages(spots, by_age=True):
+            found = [c for c in self._allowed(page) if self._waited(c.task) > self._queue(c.task).max_wait]
+            if found:
+                return sorted(found, key=_age)
+        return []
+
+    def _ordered(self, spots: list[Spot]) -> list[Candidate]:
+        """The first tasks of the person's queues that they can do, those for them alone in front."""
+        found: list[Candidate] = []
+        for page in self._pages(spots, by_age=False):
+            found += self._allowed(page)
+            if len(found) >= self._size:
+                break
+        found.sort(key=_rank)
+        mine = [c for c in found if c.task.dispatch_key == self._own]
+        others = [c for c in found if c.task.dispatch_key != self._own]
+        if not others or self._queue(others[0].task).policy is QueuePolicy.FIFO:
+            return [*mine, *others]
+        scored = [c for c in others if self._queue(c.task).policy is QueuePolicy.SCORE]
+        first_come = [c for c in others if self._queue(c.task).policy is QueuePolicy.FIFO]
+        return [*mine, *sorted(scored, key=by_merit), *first_come]
+
+    def _pages(self, spots: list[Spot], *, by_age: bool) -> Iterator[list[Spot]]:
+        """The first page, and further ones while there are any and somebody asks."""
+        while spots:
+            yield spots
+            if len(spots) < self._size:
+                return
+            spots = self._chooser.unit.waiting.look_further(
+                self._slices, self._person.employee_id, self._size, spots[-1], by_age=by_age
+            )
+
+    def _waited(self, task: StoredTask) -> timedelta:
+        return self._chooser.now - _since(task)
+
+    def _allowed(self, page: Sequence[Spot]) -> list[Candidate]:
+        tasks = self._chooser.memory.tasks(self._chooser.unit, page)
+        live = Live(
+            free_units={self._person.employee_id: free_units(self._person)},
+            factors={t.task_id: self._queue(t).factor(self._waited(t)) for t in tasks if t.minimum_levels},
+        )
+        return self._chooser.candidates(tasks, [self._person], live)
+
+
+def _since(task: StoredTask) -> datetime:
+    return task.enqueued_at or task.created_at
+
+
+def _meets(held: Mapping[str, float], asked: Mapping[str, float], factor: float) -> bool:
+    return all(held.get(name, 0.0) >= level * factor for name, level in asked.items())
+
+
+def _rank(candidate: Candidate) -> tuple[datetime, str]:
+    return candidate.task.rank_at or candidate.task.created_at, candidate.task.task_id
+
+
+def _age(candidate: Candidate) -> tuple[datetime, str]:
+    return _since(candidate.task), candidate.task.task_id

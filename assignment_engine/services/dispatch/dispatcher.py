@@ -1,0 +1,213 @@
+"""Giving waiting tasks to free people: in the transaction that freed either, and once more after it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from assignment_engine.domain.actors import ENGINE
+from assignment_engine.domain.assignments import Assignment, Event, NewAssignment, advance
+from assignment_engine.domain.errors import DatabaseError, EngineError
+from assignment_engine.domain.live import Locked, PersonFacts, TaskFacts
+from assignment_engine.domain.queues import Queue, QueueMode
+from assignment_engine.domain.records import StoredEmployee, StoredTask
+from assignment_engine.domain.stored import TrainingRow
+from assignment_engine.domain.types import new_id, whole_seconds
+from assignment_engine.services.core import DecisionCore
+from assignment_engine.services.dispatch.candidates import Candidate, by_merit, sample
+from assignment_engine.services.dispatch.choice import Chooser, free_units
+from assignment_engine.services.dispatch.memory import Memory
+from assignment_engine.services.dispatch.places import find_places
+from assignment_engine.services.observed import Observed, Unobserved
+from assignment_engine.store.database import Database
+from assignment_engine.store.unit import UnitOfWork
+
+_log = logging.getLogger(__name__)
+
+METHOD = "live"
+FAILED = "dispatch_failed"
+_ROUNDS = 3
+
+
+def _nobody_to_wake() -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Dispatcher:
+    """What use cases call when a person has become free or a task waits.
+
+    Parameters
+    ----------
+    session_timeout : silence after which a session is over.
+    wake : called when something was left unmatched, so that other instances look.
+    """
+
+    database: Database = field(repr=False)
+    load_core: Callable[[], DecisionCore] = field(repr=False)
+    session_timeout: timedelta = timedelta(seconds=90)
+    observed: Observed = field(default_factory=Unobserved, repr=False)
+    wake: Callable[[], None] = field(default=_nobody_to_wake, repr=False)
+    memory: Memory = field(default_factory=Memory, repr=False)
+
+    @property
+    def core(self) -> DecisionCore:
+        """The scorer and matcher in use."""
+        return self.load_core()
+
+    def settle(
+        self, unit: UnitOfWork, now: datetime, people: Collection[str] = (), tasks: Collection[str] = ()
+    ) -> list[Assignment]:
+        """Find the places of `tasks`, then work for `people`, then people for what is left of `tasks`.
+
+        What finds nothing is looked at once more after the commit.
+        """
+        waiting = find_places(unit, tasks, now) if tasks else {}
+        given = [assignment for person in sorted(set(people)) for assignment in self.fill(unit, person, now)]
+        taken = {assignment.task_id for assignment in given}
+        given += self.find_people(unit, {t: task for t, task in waiting.items() if t not in taken}, now)
+        idle = set(people) - {assignment.employee_id for assignment in given}
+        unmatched = waiting.keys() - {assignment.task_id for assignment in given}
+        if unmatched or idle:
+            unit.after_commit(partial(self.look_again, idle, unmatched))
+        return given
+
+    def place(self, unit: UnitOfWork, task_ids: Collection[str], now: datetime) -> None:
+        """Find the places of tasks that are locked, and people for those that wait for nothing else."""
+        waiting = find_places(unit, task_ids, now)
+        if unit.employees.free(now, 1):
+            self.find_people(unit, waiting, now)
+
+    def look_again(self, people: Collection[str], tasks: Collection[str]) -> None:
+        """After the commit: whoever became free and whatever came at the same instant find each other now."""
+        try:
+            self.database.run(partial(self._look, people, tasks))
+        except EngineError:
+            _log.warning("the second look failed; the loop takes over", exc_info=True)
+        if tasks:
+            self.wake()
+
+    def _look(self, people: Collection[str], tasks: Collection[str], unit: UnitOfWork) -> None:
+        now = unit.now()
+        for person in sorted(people):
+            self.fill(unit, person, now, fresh=True)
+        found = unit.tasks.get_many(tasks)
+        self.find_people(unit, {task.task_id: task for task in found if task.dispatch_key is not None}, now)
+
+    def find_people(self, unit: UnitOfWork, waiting: Mapping[str, StoredTask], now: datetime) -> list[Assignment]:
+        """People for waiting tasks, those first that come first in their queues."""
+        order = sorted(waiting.values(), key=lambda task: (task.rank_at or now, task.task_id))
+        found = (self._find_person(unit, task, now) for task in order)
+        return [assignment for assignment in found if assignment is not None]
+
+    def fill(self, unit: UnitOfWork, employee_id: str, now: datetime, *, fresh: bool = False) -> list[Assignment]:
+        """Give a person work until nothing more fits."""
+        given: list[Assignment] = []
+        while True:
+            person = unit.employees.hold(employee_id)
+            if person is None or person.free_at is None or person.free_at > now:
+                return given
+            assignment = self._next_for(unit, person, now, fresh=fresh)
+            if assignment is None:
+                return given
+            given.append(assignment)
+            if free_units(person) <= 1:
+                return given
+
+    def _next_for(self, unit: UnitOfWork, person: StoredEmployee, now: datetime, *, fresh: bool) -> Assignment | None:
+        """The best waiting task that nobody else is just taking."""
+        chooser = self._chooser(unit, now, fresh=fresh)
+        for _ in range(_ROUNDS):
+            found = self._decided(unit, now, lambda: chooser.for_person(person))
+            for candidate in found:
+                facts = unit.waiting.take(candidate.task)
+                if facts is not None:
+                    return self._give(unit, candidate, found, facts, now)
+            if not found:
+                return None
+        return None
+
+    def _find_person(self, unit: UnitOfWork, task: StoredTask, now: datetime) -> Assignment | None:
+        """Give a waiting task to the best free person whom nobody else is just busying."""
+        queue = unit.queues.named([task.queue])[task.queue]
+        pages = self._chooser(unit, now).for_task(task, queue)
+        while found := self._decided(unit, now, lambda: next(pages, [])):
+            for candidate in found:
+                if unit.employees.take(candidate.employee):
+                    facts = unit.waiting.take(task)
+                    return None if facts is None else self._give(unit, candidate, found, facts, now)
+        return None
+
+    def _chooser(self, unit: UnitOfWork, now: datetime, *, fresh: bool = False) -> Chooser:
+        return Chooser(unit, self.core, self.memory, now, fresh)
+
+    def _decided(self, unit: UnitOfWork, now: datetime, decide: Callable[[], list[Candidate]]) -> list[Candidate]:
+        """What `decide` found. It only reads: an error while scoring leaves the use case as it is, without a choice."""
+        try:
+            return decide()
+        except DatabaseError:
+            raise
+        except Exception:
+            _log.exception("deciding broke off; the loop takes over")
+            self.observed.dispatch_failed("")
+            unit.alerts.raise_(FAILED, "dispatch", "deciding broke off by an error; see the log", now, "critical")
+            return []
+
+    def _give(
+        self, unit: UnitOfWork, chosen: Candidate, compared: Sequence[Candidate], facts: TaskFacts, now: datetime
+    ) -> Assignment:
+        """Make it real; the person and the task are locked."""
+        queue = self._queue(unit, chosen.task, now)
+        offered = (chosen.task.dispatch_mode or queue.mode) == QueueMode.OFFER
+        new = NewAssignment(
+            id=new_id(),
+            task_id=chosen.task.task_id,
+            employee_id=chosen.employee.employee_id,
+            assigned_by=ENGINE.subject,
+            method=METHOD,
+            seconds=chosen.seconds,
+            units=chosen.task.units,
+            score=chosen.score,
+            confidence=self.core.scorer.confidence,
+            scorer=f"{self.core.scorer.name} {self.core.scorer.version}",
+            session_id=chosen.employee.session_id,
+            offer_expires_at=now + timedelta(seconds=queue.offer_timeout_seconds) if offered else None,
+        )
+        step = advance(new, Event.OFFER if offered else Event.PUSH, now)
+        locked = Locked(people={new.employee_id: person_facts(chosen.employee)}, tasks={new.task_id: facts})
+        decision = _training_row(new, chosen, compared, now)
+        unit.assignments.record([step], ENGINE.subject, [decision], locked)
+        both_there = max(chosen.employee.free_at or now, chosen.task.enqueued_at or now)
+        self.observed.dispatched(queue.name, max(0.0, (now - both_there).total_seconds()))
+        return step.assignment
+
+    def _queue(self, unit: UnitOfWork, task: StoredTask, now: datetime) -> Queue:
+        streams = self.memory.streams(unit, now)
+        return next((s.queue for s in streams if s.queue.name == task.queue), Queue(name=task.queue))
+
+
+def person_facts(person: StoredEmployee) -> PersonFacts:
+    return PersonFacts(whole_seconds(person.current_workload), whole_seconds(person.max_workload))
+
+
+def _training_row(new: NewAssignment, chosen: Candidate, compared: Sequence[Candidate], now: datetime) -> TrainingRow:
+    decision_id = new_id()
+    ordered = sorted(compared, key=by_merit)
+    return TrainingRow(
+        log_id=new_id(),
+        decision_id=decision_id,
+        assignment_id=new.id,
+        task_id=new.task_id,
+        employee_id=new.employee_id,
+        features=chosen.values,
+        assignment_score=chosen.score,
+        confidence=new.confidence or 0.0,
+        method=new.method,
+        scorer=new.scorer or "",
+        logged_at=now,
+        candidates=tuple(candidate.shown for candidate in sample(ordered, decision_id)),
+        rank=1 + next(place for place, candidate in enumerate(ordered) if candidate is chosen),
+    )

@@ -1,0 +1,275 @@
+"""What people do with their assignments, and what that sets free."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from assignment_engine.domain.actors import Actor
+from assignment_engine.domain.assignments import Advance, Assignment, AssignmentStatus, Event, NewAssignment, advance
+from assignment_engine.domain.errors import (
+    FieldError,
+    InvalidInputError,
+    NotFoundError,
+    SessionClosedError,
+    TransitionError,
+)
+from assignment_engine.domain.live import Completed, Held, Locked
+from assignment_engine.domain.records import StoredEmployee, StoredTask
+from assignment_engine.domain.types import DEFAULT_ESTIMATED_HOURS, TaskStatus, new_id, whole_seconds
+from assignment_engine.services.dispatch.alerts import alert_if_nobody_is_left
+from assignment_engine.services.dispatch.dispatcher import Dispatcher, person_facts
+from assignment_engine.store.unit import UnitOfWork
+
+MANUAL = "manual"
+
+
+def assign(
+    unit: UnitOfWork,
+    task_id: str,
+    employee_id: str,
+    actor: Actor,
+    *,
+    allow_overload: bool = False,
+) -> Assignment:
+    """Give a task to a person by hand: it skips score, skills, department, presence and an earlier rejection.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such task or person.
+    TaskTakenError, TransitionError
+        If somebody has the task, or it is closed.
+    CapacityExceededError
+        If it does not fit and `allow_overload` does not say that it may.
+    """
+    employees, tasks = unit.employees.lock([employee_id]), unit.tasks.lock([task_id])
+    unknown = [
+        FieldError(f"/{field}", f"there is no {kind} {given!r}")
+        for field, kind, given, found in (
+            ("ticket_id", "ticket", task_id, tasks),
+            ("technician_id", "technician", employee_id, employees),
+        )
+        if given not in found
+    ]
+    if unknown:
+        raise InvalidInputError(unknown)
+    task, now = unit.tasks.get(task_id), unit.now()
+    new = NewAssignment(
+        id=new_id(),
+        task_id=task_id,
+        employee_id=employee_id,
+        assigned_by=actor.subject,
+        method=MANUAL,
+        seconds=seconds_of(task),
+        units=task.units,
+        allow_overload=allow_overload,
+    )
+    step = advance(new, Event.ASSIGN, now)
+    unit.assignments.record([step], actor.subject)
+    return step.assignment
+
+
+def seconds_of(task: StoredTask) -> int:
+    """What a task takes from a person's capacity."""
+    return max(1, whole_seconds(DEFAULT_ESTIMATED_HOURS if task.estimated_hours is None else task.estimated_hours))
+
+
+def accept(unit: UnitOfWork, dispatcher: Dispatcher, assignment_id: str, actor: Actor) -> Assignment:
+    """Accept an offer or an assigned job; begin to work.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such assignment, or it is not theirs.
+    TransitionError, SessionClosedError
+    """
+    return _happens(unit, dispatcher, assignment_id, Event.ACCEPT, actor)
+
+
+def reject(unit: UnitOfWork, dispatcher: Dispatcher, assignment_id: str, actor: Actor, reason: str) -> Assignment:
+    """Refuse it: it goes back to its queue with its age and never comes to this person again by itself.
+
+    Raises
+    ------
+    NotFoundError, TransitionError, SessionClosedError
+    """
+    return _happens(unit, dispatcher, assignment_id, Event.REJECT, actor, reason)
+
+
+def complete(unit: UnitOfWork, dispatcher: Dispatcher, assignment_id: str, actor: Actor) -> Assignment:
+    """Finish it; again by the same person changes nothing.
+
+    Raises
+    ------
+    NotFoundError, TransitionError, SessionClosedError
+    """
+    return _complete(unit, dispatcher, unit.assignments.get(assignment_id), actor).completed
+
+
+def fail(unit: UnitOfWork, dispatcher: Dispatcher, assignment_id: str, actor: Actor, reason: str) -> Assignment:
+    """Give up: the task has failed.
+
+    Raises
+    ------
+    NotFoundError, TransitionError, SessionClosedError
+    """
+    return _happens(unit, dispatcher, assignment_id, Event.FAIL, actor, reason)
+
+
+def release(
+    unit: UnitOfWork, dispatcher: Dispatcher, assignment_id: str, actor: Actor, reason: str | None = None
+) -> Assignment:
+    """Take it back into its queue.
+
+    Raises
+    ------
+    NotFoundError, TransitionError
+    """
+    return _happens(unit, dispatcher, assignment_id, Event.RELEASE, actor, reason)
+
+
+def withdraw(unit: UnitOfWork, dispatcher: Dispatcher, assignment_id: str, actor: Actor) -> Assignment:
+    """Take back what somebody was offered or has, without giving it to anybody else; its person may get other work.
+
+    Raises
+    ------
+    NotFoundError, TransitionError
+    """
+    assignment, now = unit.assignments.get(assignment_id), unit.now()
+    step = advance(assignment, Event.RELEASE, now)
+    unit.assignments.record([step], actor.subject)
+    unit.waiting.leave([assignment.task_id])
+    dispatcher.settle(unit, now, people=[assignment.employee_id])
+    return step.assignment
+
+
+def cancel(
+    unit: UnitOfWork, dispatcher: Dispatcher, assignment_id: str, actor: Actor, reason: str | None = None
+) -> Assignment:
+    """The task is not wanted any more.
+
+    Raises
+    ------
+    NotFoundError, TransitionError
+    """
+    return _happens(unit, dispatcher, assignment_id, Event.CANCEL, actor, reason)
+
+
+def complete_task(unit: UnitOfWork, dispatcher: Dispatcher, task_id: str, actor: Actor) -> Completed:
+    """Finish the task that somebody has, who gets the next one in the same transaction.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such task, or it is not theirs.
+    TransitionError
+        If nobody has it.
+    SessionClosedError
+        If the caller's session is an older one.
+    """
+    assignment = unit.assignments.active_on(task_id) or unit.assignments.last_of(task_id)
+    if assignment is None:
+        task = unit.tasks.get(task_id)
+        if actor.employee_id is not None:
+            raise NotFoundError("task", task_id)
+        raise TransitionError(Event.COMPLETE, task.status)
+    _require_own(assignment, actor, "task", task_id)
+    return _complete(unit, dispatcher, assignment, actor)
+
+
+def _complete(unit: UnitOfWork, dispatcher: Dispatcher, found: Assignment, actor: Actor) -> Completed:
+    held, person = _held(unit, found, actor)
+    if held.assignment.status is AssignmentStatus.COMPLETED:
+        return Completed(completed=held.assignment)
+    step, given = _advanced(unit, dispatcher, held, person, Event.COMPLETE, actor)
+    mine = [following for following in given if following.employee_id == found.employee_id]
+    return Completed(completed=step.assignment, next=mine[0] if mine else None)
+
+
+def _happens(
+    unit: UnitOfWork,
+    dispatcher: Dispatcher,
+    assignment_id: str,
+    event: Event,
+    actor: Actor,
+    reason: str | None = None,
+) -> Assignment:
+    held, person = _held(unit, unit.assignments.get(assignment_id), actor)
+    step, _ = _advanced(unit, dispatcher, held, person, event, actor, reason)
+    if event is Event.REJECT:
+        alert_if_nobody_is_left(unit, dispatcher.core.matcher, step.assignment.task_id, step.assignment.updated_at)
+    return step.assignment
+
+
+def _held(unit: UnitOfWork, found: Assignment, actor: Actor) -> tuple[Held, StoredEmployee]:
+    """The assignment and its person, locked, if the actor may touch them."""
+    _require_own(found, actor, "assignment", found.id)
+    person = unit.employees.hold(found.employee_id)
+    if person is None:
+        raise NotFoundError("employee", found.employee_id)
+    if actor.employee_id is not None and actor.session not in (None, person.session_id):
+        raise SessionClosedError
+    return unit.assignments.hold(found), person
+
+
+def _advanced(
+    unit: UnitOfWork,
+    dispatcher: Dispatcher,
+    held: Held,
+    person: StoredEmployee,
+    event: Event,
+    actor: Actor,
+    reason: str | None = None,
+) -> tuple[Advance, list[Assignment]]:
+    """Let the event happen, and give out what it sets free."""
+    now = unit.now()
+    step = advance(held.assignment, event, now, reason=reason)
+    locked = Locked(
+        people={person.employee_id: person_facts(person)},
+        tasks={held.assignment.task_id: held.task},
+        assignments={held.assignment.id: held.taken},
+    )
+    unit.assignments.record([step], actor.subject, locked=locked)
+    if actor.employee_id is not None:
+        unit.sessions.seen(actor.employee_id, None, now)
+    if step.assignment.status.active:
+        return step, []
+    if event in (Event.COMPLETE, Event.FAIL) and held.queue.wrap_up_seconds:
+        unit.sessions.wrap_up(person.employee_id, now + timedelta(seconds=held.queue.wrap_up_seconds))
+    return step, dispatcher.settle(unit, now, people=[person.employee_id], tasks=_waiting_now(unit, held, step))
+
+
+def _waiting_now(unit: UnitOfWork, held: Held, step: Advance) -> Collection[str]:
+    """The task itself when it waits again, or those that waited for it."""
+    if step.task_status is TaskStatus.PENDING:
+        return [step.assignment.task_id]
+    if step.task_status is TaskStatus.COMPLETED and held.is_waited_for:
+        return unit.waiting.dependents(step.assignment.task_id)
+    return []
+
+
+def _require_own(assignment: Assignment, actor: Actor, kind: str, record_id: str) -> None:
+    if actor.employee_id not in (None, assignment.employee_id):
+        raise NotFoundError(kind, record_id)
+
+
+def reopen(unit: UnitOfWork, dispatcher: Dispatcher, task_id: str, actor: Actor) -> StoredTask:
+    """The work was not good: the task waits again, and its old outcome counts as bad.
+
+    Raises
+    ------
+    NotFoundError
+    TransitionError
+        If the task is not completed.
+    """
+    last = unit.assignments.last_of(task_id)
+    if last is not None:
+        unit.employees.lock([last.employee_id])
+    unit.tasks.lock([task_id])
+    task, now = unit.tasks.get(task_id), unit.now()
+    if task.status is not TaskStatus.COMPLETED:
+        raise TransitionError("reopen", task.status)
+    unit.assignments.reopen(task, last, now, actor.subject)
+    dispatcher.settle(unit, now, tasks=[task_id, *unit.waiting.dependents(task_id)])
+    return unit.tasks.get(task_id)

@@ -1,0 +1,96 @@
+"""Writes that nobody waits for: sent together in one round trip where the driver can, one by one elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, insert, update
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.sql import bindparam
+from sqlalchemy.sql.dml import UpdateBase
+
+from assignment_engine.store.rows import Values, key_of
+
+MOST_AT_ONCE = 64
+
+
+class Batch:
+    """Collects writes; `flush` sends them in their order. Statements must be constants with named parameters."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._writes: list[tuple[UpdateBase, Sequence[Mapping[str, object]]]] = []
+
+    def add(self, statement: UpdateBase, rows: Sequence[Mapping[str, object]]) -> None:
+        """Run `statement` once for each of `rows`."""
+        if rows:
+            self._writes.append((statement, rows))
+
+    def insert(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert rows that all have the same columns."""
+        if rows:
+            self.add(_insert(table, tuple(rows[0])), rows)
+
+    def update(self, table: Table, rows: Sequence[tuple[str, Values]], *extra: tuple[str, ColumnElement[Any]]) -> None:
+        """Set the values of each (id, values), all with the same columns; `extra` are expressions for all."""
+        if rows:
+            named = [{"row_id": key, **{f"new_{n}": v for n, v in values.items()}} for key, values in rows]
+            self.add(_update(table, tuple(rows[0][1]), extra), named)
+
+    def flush(self) -> None:
+        """Send what was collected."""
+        writes, self._writes = self._writes, []
+        few = sum(len(rows) for _, rows in writes) <= MOST_AT_ONCE
+        if self._connection.dialect.name == "postgresql" and few and writes:
+            self._together(writes)
+        else:
+            for statement, rows in writes:
+                self._connection.execute(statement, rows)
+
+    def _together(self, writes: Sequence[tuple[UpdateBase, Sequence[Mapping[str, object]]]]) -> None:
+        driver: Any = self._connection.connection.driver_connection
+        with driver.cursor() as cursor:
+            parts = [
+                cursor.mogrify(ready.sql, ready.bound(row)).decode()
+                for statement, rows in writes
+                for ready in [_ready(statement, self._connection.dialect)]
+                for row in rows
+            ]
+        self._connection.exec_driver_sql(";".join(parts), execution_options={"no_parameters": True})
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A statement as the driver takes it, and how its values are to be given."""
+
+    sql: str
+    defaults: Mapping[str, object]
+    processors: Mapping[str, Callable[[Any], Any]]
+
+    def bound(self, row: Mapping[str, object]) -> dict[str, object]:
+        values = {**self.defaults, **row}
+        return {
+            name: self.processors[name](value) if name in self.processors else value for name, value in values.items()
+        }
+
+
+@lru_cache(maxsize=256)
+def _ready(statement: UpdateBase, dialect: Dialect) -> _Ready:
+    compiled: Any = statement.compile(dialect=dialect)
+    found = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
+    defaults = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+    return _Ready(str(compiled), defaults, {name: process for name, process in found.items() if process is not None})
+
+
+@lru_cache(maxsize=256)
+def _insert(table: Table, names: tuple[str, ...]) -> UpdateBase:
+    return insert(table).values({name: bindparam(name, type_=table.c[name].type) for name in names})
+
+
+@lru_cache(maxsize=256)
+def _update(table: Table, names: tuple[str, ...], extra: tuple[tuple[str, ColumnElement[Any]], ...]) -> UpdateBase:
+    changed = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+    return update(table).where(key_of(table) == bindparam("row_id")).values({**dict(extra), **changed})

@@ -1,0 +1,283 @@
+"""Jobs: what clients see of them, and which processes run them.
+
+The rows are all that clients need. What runs a job writes here under the number of its run and its own name; once the
+job was cancelled, begun anew or taken over by another process, such a write changes nothing and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Row, Update, and_, case, delete, func, insert, select, update
+from sqlalchemy.engine import Connection
+
+from assignment_engine.domain.background import Executor, Job, JobKind, JobProblem, JobStatus, NewJob, Run
+from assignment_engine.domain.errors import NotFoundError, TransitionError
+from assignment_engine.domain.types import new_id
+from assignment_engine.store.rows import Values, rows_in
+from assignment_engine.store.tables import job_executors, job_records
+
+_KEY = job_records.c.job_id
+_STATUS = job_records.c.status
+_RENAMED = {"id": "job_id", "results": "results_json"}
+_COLUMNS = {name: job_records.c[_RENAMED.get(name, name)] for name in Job.model_fields if name != "error"}
+_QUERY = select(
+    *(column.label(name) for name, column in _COLUMNS.items()), job_records.c.error_category, job_records.c.error_detail
+)
+_RUNNING = (JobStatus.QUEUED, JobStatus.PROCESSING)
+_OPEN = (JobStatus.PENDING, *_RUNNING)
+_MEASURED = 10_000
+
+
+class Jobs:
+    """Jobs in one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, new: NewJob, now: datetime) -> Job:
+        """Write down that this is to be done."""
+        row = {
+            "job_id": new_id(),
+            "kind": new.kind,
+            "status": JobStatus.PENDING,
+            "progress": 0.0,
+            "request": dict(new.request),
+            "file_path": new.file_path,
+            "selected_ucs": new.selected_ucs,
+            "reference_file_path": None if new.reference_file_path is None else dict(new.reference_file_path),
+            "attempts": 1,
+            "created_by": new.created_by,
+            "created_at": now,
+            "touched_at": now,
+        }
+        self._connection.execute(insert(job_records), row)
+        return self.get(str(row["job_id"]))
+
+    def get(self, job_id: str) -> Job:
+        """The job, or NotFoundError."""
+        found = self.get_many([job_id])
+        if not found:
+            raise NotFoundError("job", job_id)
+        return found[0]
+
+    def get_many(self, ids: Collection[str]) -> tuple[Job, ...]:
+        """Those of `ids` that exist, by id."""
+        return tuple(_record(row) for row in rows_in(self._connection, _QUERY, _KEY, ids))
+
+    def request(self, job_id: str) -> dict[str, Any]:
+        """What the job was asked to do."""
+        found: dict[str, Any] = self._connection.execute(
+            select(job_records.c.request).where(job_records.c.job_id == job_id)
+        ).scalar_one()
+        return found
+
+    # The way of a job that goes well
+
+    def take_pending(self, limit: int) -> tuple[Run, ...]:
+        """Lock jobs that nobody has handed over yet, the oldest first; those being looked at are passed over."""
+        query = select(_KEY, job_records.c.attempts, job_records.c.kind).where(_STATUS == JobStatus.PENDING)
+        query = query.order_by(job_records.c.created_at, _KEY).limit(limit)
+        rows = self._connection.execute(query.with_for_update(skip_locked=True, key_share=True))
+        return tuple(Run(row.job_id, row.attempts, JobKind(row.kind)) for row in rows)
+
+    def queued(self, runs: Collection[Run], now: datetime) -> None:
+        """These were handed over."""
+        for run in runs:
+            self._change(_of(run, [JobStatus.PENDING]), {"status": JobStatus.QUEUED, "touched_at": now})
+
+    def begin(self, run: Run, executor_id: str, now: datetime) -> bool:
+        """This process runs it now, for the first time or because another one died; False: it is not to run."""
+        values: Values = {
+            "status": JobStatus.PROCESSING,
+            "executor_id": executor_id,
+            "started_at": func.coalesce(job_records.c.started_at, now),
+            "touched_at": now,
+        }
+        return self._change(_of(run, _OPEN), values)
+
+    def touch(self, run: Run, executor_id: str, progress: float, now: datetime) -> bool:
+        """It goes on; False: this run no longer counts."""
+        # Which share is done never falls: a run that is repeated after a crash passes the same points again.
+        higher = case((job_records.c.progress > progress, job_records.c.progress), else_=progress)
+        return self._change(_held(run, executor_id), {"progress": higher, "touched_at": now})
+
+    def complete(
+        self,
+        run: Run,
+        executor_id: str,
+        results: Mapping[str, Any],
+        metrics: Mapping[str, Any] | None,
+        now: datetime,
+    ) -> bool:
+        """It is done; False: this run no longer counted."""
+        values: Values = {"status": JobStatus.COMPLETED, "progress": 1.0, "completed_at": now, "touched_at": now}
+        kept = {"results_json": dict(results), "metrics": None if metrics is None else dict(metrics)}
+        return self._change(_held(run, executor_id), {**values, **kept})
+
+    def fail(self, run: Run, executor_id: str, problem: JobProblem, now: datetime) -> bool:
+        """It failed; False: this run no longer counted."""
+        return self._change(_held(run, executor_id), _failure(problem, now))
+
+    def again(self, run: Run, executor_id: str, now: datetime) -> bool:
+        """Begin a running job anew, because something beside it went wrong; False: this run no longer counted."""
+        return self._change(_held(run, executor_id), _anew(now))
+
+    # What people and clocks do to a job
+
+    def cancel(self, job_id: str, problem: JobProblem, now: datetime) -> Job:
+        """End a job that has not ended.
+
+        Raises
+        ------
+        NotFoundError
+        TransitionError
+            If it has ended.
+        """
+        values = {**_failure(problem, now), "cancel_requested": True}
+        if not self._change(and_(job_records.c.job_id == job_id, _STATUS.in_(_OPEN)), values):
+            raise TransitionError("cancel", self.get(job_id).status)
+        return self.get(job_id)
+
+    def retry(self, job_id: str, now: datetime) -> Job:
+        """Begin a failed job anew.
+
+        Raises
+        ------
+        NotFoundError
+        TransitionError
+            If it did not fail.
+        """
+        if not self._change(and_(job_records.c.job_id == job_id, _STATUS == JobStatus.FAILED), _anew(now)):
+            raise TransitionError("retry", self.get(job_id).status)
+        return self.get(job_id)
+
+    def stuck(self, before: datetime) -> tuple[Job, ...]:
+        """Jobs handed over or running of which nothing was heard since `before`, the longest silent first."""
+        query = _QUERY.where(_STATUS.in_(_RUNNING), job_records.c.touched_at < before)
+        found = self._connection.execute(query.order_by(job_records.c.touched_at, _KEY))
+        return tuple(_record(cast("Row[Any]", row)) for row in found)
+
+    def begin_anew(self, job_ids: Collection[str], before: datetime, now: datetime) -> tuple[str, ...]:
+        """Begin those anew that are stuck still; which."""
+        is_stuck = and_(_STATUS.in_(_RUNNING), job_records.c.touched_at < before)
+        return tuple(i for i in sorted(job_ids) if self._change(and_(job_records.c.job_id == i, is_stuck), _anew(now)))
+
+    def overdue(self, kind: JobKind, started_before: datetime) -> tuple[Run, ...]:
+        """Jobs of this kind that run since before `started_before`."""
+        query = select(_KEY, job_records.c.attempts).where(
+            _STATUS == JobStatus.PROCESSING,
+            job_records.c.kind == kind,
+            job_records.c.started_at < started_before,
+        )
+        return tuple(Run(row.job_id, row.attempts, kind) for row in self._connection.execute(query.order_by(_KEY)))
+
+    def expire(self, run: Run, problem: JobProblem, now: datetime) -> bool:
+        """End a run from outside; False: it ended by itself."""
+        return self._change(_of(run, [JobStatus.PROCESSING]), {**_failure(problem, now), "cancel_requested": True})
+
+    def to_cancel(self) -> tuple[tuple[str, int], ...]:
+        """Jobs with runs that are to end, and the number of the last such run."""
+        last = case((_STATUS == JobStatus.FAILED, job_records.c.attempts), else_=job_records.c.attempts - 1)
+        query = select(_KEY, last.label("last")).where(job_records.c.cancel_requested).order_by(_KEY)
+        return tuple((row.job_id, row.last) for row in self._connection.execute(query))
+
+    def cancelled(self, job_id: str, last: int) -> None:
+        """Those runs were told to end."""
+        is_same = job_records.c.attempts <= last + 1
+        self._change(and_(job_records.c.job_id == job_id, is_same), {"cancel_requested": False})
+
+    # Counts
+
+    def counts(self) -> dict[tuple[JobKind, JobStatus], int]:
+        """How many jobs there are of each kind in each status."""
+        query = select(job_records.c.kind, _STATUS, func.count()).group_by(job_records.c.kind, _STATUS)
+        rows = self._connection.execute(query)
+        return {(JobKind(kind), JobStatus(status)): count for kind, status, count in rows}
+
+    def finished(self) -> Sequence[Row[Any]]:
+        """Kind, file, metrics, start and end of the latest jobs that went well."""
+        columns = (job_records.c[name] for name in ("kind", "file_path", "metrics", "started_at", "completed_at"))
+        query = select(*columns).where(_STATUS == JobStatus.COMPLETED)
+        return self._connection.execute(query.order_by(job_records.c.completed_at.desc()).limit(_MEASURED)).all()
+
+    def _change(self, which: ColumnElement[bool], values: Values) -> bool:
+        statement: Update = update(job_records).where(which).values(values)
+        return self._connection.execute(statement).rowcount == 1
+
+
+class Executors:
+    """The processes that run jobs, and the ones that died."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def seen(self, executor_id: str, engine: str, now: datetime) -> None:
+        """This process is alive."""
+        mine = job_executors.c.executor_id == executor_id
+        if self._connection.execute(update(job_executors).where(mine).values(last_seen_at=now)).rowcount == 0:
+            row = {"executor_id": executor_id, "engine": engine, "started_at": now, "last_seen_at": now}
+            self._connection.execute(insert(job_executors), row)
+
+    def silent(self, engine: str, before: datetime, but: str) -> tuple[str, ...]:
+        """Lock the processes of this engine that were not seen since `before`; whom another one has is left out."""
+        query = select(job_executors.c.executor_id).where(
+            job_executors.c.engine == engine,
+            job_executors.c.last_seen_at < before,
+            job_executors.c.executor_id != but,
+        )
+        query = query.order_by(job_executors.c.executor_id).with_for_update(skip_locked=True)
+        return tuple(self._connection.execute(query).scalars())
+
+    def leave(self, executor_id: str, long_ago: datetime) -> None:
+        """This process ends: whoever looks next takes over what it had."""
+        mine = job_executors.c.executor_id == executor_id
+        self._connection.execute(update(job_executors).where(mine).values(last_seen_at=long_ago))
+
+    def forget(self, executor_id: str) -> None:
+        """What this process had was taken over."""
+        self._connection.execute(delete(job_executors).where(job_executors.c.executor_id == executor_id))
+
+    def list(self) -> tuple[Executor, ...]:
+        rows = self._connection.execute(select(job_executors).order_by(job_executors.c.executor_id))
+        return tuple(Executor(row.executor_id, row.engine, row.started_at, row.last_seen_at) for row in rows)
+
+
+def _of(run: Run, statuses: Collection[JobStatus]) -> ColumnElement[bool]:
+    return and_(job_records.c.job_id == run.job_id, job_records.c.attempts == run.attempt, _STATUS.in_(statuses))
+
+
+def _held(run: Run, executor_id: str) -> ColumnElement[bool]:
+    return and_(_of(run, [JobStatus.PROCESSING]), job_records.c.executor_id == executor_id)
+
+
+def _failure(problem: JobProblem, now: datetime) -> Values:
+    return {
+        "status": JobStatus.FAILED,
+        "error_category": problem.category,
+        "error_detail": problem.detail,
+        "completed_at": now,
+        "touched_at": now,
+    }
+
+
+def _anew(now: datetime) -> Values:
+    """Nothing is left of the runs before but their number; those that still go on are told to end."""
+    return {
+        **dict.fromkeys(("results_json", "metrics", "error_category", "error_detail"), None),
+        **dict.fromkeys(("started_at", "completed_at", "executor_id"), None),
+        "status": JobStatus.PENDING,
+        "progress": 0.0,
+        "attempts": job_records.c.attempts + 1,
+        "cancel_requested": True,
+        "touched_at": now,
+    }
+
+
+def _record(row: Row[Any]) -> Job:
+    fields = {name: getattr(row, name) for name in _COLUMNS}
+    if row.error_category is not None:
+        fields["error"] = JobProblem(category=row.error_category, detail=row.error_detail or "")
+    return Job(**fields)

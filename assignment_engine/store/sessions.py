@@ -1,0 +1,118 @@
+"""Who is logged in. Heartbeats write here only, so that nobody who locks a person waits for one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, select, update
+from sqlalchemy.engine import Connection
+
+from assignment_engine.domain.assignments import ACTIVE
+from assignment_engine.domain.live import Session
+from assignment_engine.domain.types import new_id
+from assignment_engine.store.free import refresh_free
+from assignment_engine.store.rows import insert_rows, rows_in
+from assignment_engine.store.tables import employees, sessions, task_assignments
+
+_QUERY: Select[Any] = select(
+    sessions.c.session_id,
+    sessions.c.employee_id,
+    sessions.c.fence,
+    sessions.c.opened_at,
+    sessions.c.last_seen_at,
+    sessions.c.closed_at,
+    sessions.c.close_reason,
+)
+
+
+class Sessions:
+    """Log-ins. Opening, closing and pausing need the person to be locked."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def open(self, employee_id: str, now: datetime) -> Session:
+        """A new session. An older one that is still open ends, and its work belongs to the new one."""
+        superseded = close_session(self._connection, employee_id, "superseded", now)
+        fence = employees.c.session_fence + 1
+        session_id = new_id()
+        values = {"session_id": session_id, "session_fence": fence, "paused": False}
+        person = employees.c.employee_id == employee_id
+        self._connection.execute(update(employees).where(person).values(values))
+        count = self._connection.execute(select(employees.c.session_fence).where(person)).scalar_one()
+        row = {"session_id": session_id, "employee_id": employee_id, "fence": count, "opened_at": now}
+        insert_rows(self._connection, sessions, [{**row, "open_employee_id": employee_id, "last_seen_at": now}])
+        if superseded is not None:
+            self._adopt(employee_id, superseded, session_id)
+        refresh_free(self._connection, [employee_id], now)
+        return Session(session_id, employee_id, count, now, now)
+
+    def _adopt(self, employee_id: str, old: str, new: str) -> None:
+        mine = (task_assignments.c.employee_id == employee_id, task_assignments.c.session_id == old)
+        active = task_assignments.c.status.in_(sorted(ACTIVE))
+        self._connection.execute(update(task_assignments).where(*mine, active).values(session_id=new))
+
+    def current(self, employee_id: str) -> Session | None:
+        """The open session of a person."""
+        found = self._connection.execute(_QUERY.where(sessions.c.open_employee_id == employee_id)).one_or_none()
+        return None if found is None else _record(found)
+
+    def seen(self, employee_id: str, session_id: str | None, now: datetime) -> bool:
+        """Note a sign of life of the open session, or of none when it is not `session_id`; whether there was one."""
+        statement = update(sessions).where(sessions.c.open_employee_id == employee_id)
+        if session_id is not None:
+            statement = statement.where(sessions.c.session_id == session_id)
+        return self._connection.execute(statement.values(last_seen_at=now)).rowcount == 1
+
+    def close(self, employee_id: str, reason: str, now: datetime) -> str | None:
+        """End the open session; its id."""
+        return close_session(self._connection, employee_id, reason, now)
+
+    def pause(self, employee_id: str, now: datetime, *, paused: bool) -> None:
+        """No more work comes to a person who is paused."""
+        person = employees.c.employee_id == employee_id
+        self._connection.execute(update(employees).where(person).values(paused=paused))
+        refresh_free(self._connection, [employee_id], now)
+
+    def wrap_up(self, employee_id: str, until: datetime) -> None:
+        """Whoever is free rests until then."""
+        resting = update(employees).where(employees.c.employee_id == employee_id, employees.c.free_at.is_not(None))
+        self._connection.execute(resting.values(free_at=until))
+
+    def silent(self, since: datetime, limit: int) -> list[Session]:
+        """Open sessions without a sign of life since then."""
+        query = _QUERY.where(sessions.c.open_employee_id.is_not(None), sessions.c.last_seen_at < since)
+        return [_record(row) for row in self._connection.execute(query.order_by(sessions.c.session_id).limit(limit))]
+
+    def present(self, employee_ids: Collection[str]) -> frozenset[str]:
+        """Which of these people are logged in and not paused."""
+        query = select(employees.c.employee_id).where(employees.c.session_id.is_not(None), ~employees.c.paused)
+        rows = rows_in(self._connection, query, employees.c.employee_id, employee_ids)
+        return frozenset(row.employee_id for row in rows)
+
+    def open_sessions(self) -> Sequence[Row[Any]]:
+        """Everybody who is logged in, with what they carry, by id."""
+        columns = ("employee_id", "name", "paused", "external_seconds", "assigned_seconds", "max_seconds")
+        query: Select[Any] = select(*(employees.c[name] for name in columns), sessions.c.last_seen_at)
+        joined = query.join(sessions, sessions.c.open_employee_id == employees.c.employee_id)
+        is_open = sessions.c.open_employee_id.is_not(None)
+        return self._connection.execute(joined.where(is_open).order_by(employees.c.employee_id)).all()
+
+
+def close_session(connection: Connection, employee_id: str, reason: str, now: datetime) -> str | None:
+    """End the open session of a person, who is free no more; its id."""
+    is_open = sessions.c.open_employee_id == employee_id
+    session_id = connection.execute(select(sessions.c.session_id).where(is_open)).scalar_one_or_none()
+    if session_id is None:
+        return None
+    ended = update(sessions).where(sessions.c.session_id == session_id)
+    connection.execute(ended.values(closed_at=now, close_reason=reason, open_employee_id=None))
+    gone = update(employees).where(employees.c.employee_id == employee_id)
+    connection.execute(gone.values(session_id=None, paused=False, free_at=None))
+    return str(session_id)
+
+
+def _record(row: Row[Any]) -> Session:
+    return Session(*tuple(row))

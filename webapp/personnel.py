@@ -1,0 +1,153 @@
+"""People who are there: log-in, signs of life, pauses, finishing a task, and who does what at the moment."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Response
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.tag import Tag
+from pydantic import Field, RootModel
+from werkzeug.exceptions import Forbidden
+
+from assignment_engine.domain.actors import Actor
+from assignment_engine.domain.live import Completed, PersonStatus, Presence, Released
+from assignment_engine.domain.types import Id
+from assignment_engine.services.dispatch import presence, work
+from webapp import render
+from webapp.auth import Role, allow
+from webapp.documents import operation_name
+from webapp.problems import for_json, for_role
+from webapp.schemas import Body, Parameters, TaskPath
+from webapp.state import engine, identity
+
+blueprint = APIBlueprint(
+    "personnel",
+    __name__,
+    abp_tags=[Tag(name="live dispatch")],
+    abp_security=[{"bearer": []}],
+    operation_id_callback=operation_name,
+)
+
+_SESSION = Field(None, alias="X-Session", min_length=1, max_length=64, description="the session that is meant")
+
+
+class SessionHeaders(Parameters):
+    """Without it the current session is meant."""
+
+    session: str | None = _SESSION
+
+
+class PersonPath(Parameters):
+    person_id: str
+
+
+class LoginBody(Body):
+    """Who logs in."""
+
+    person_id: Id
+
+
+class Statuses(RootModel[list[PersonStatus]]):
+    """Everybody who is logged in."""
+
+
+def actor(headers: SessionHeaders) -> Actor:
+    """Who is asking; a technician reaches only their own work."""
+    who = identity()
+    return Actor(who.subject, who.subject if who.role is Role.TECHNICIAN else None, headers.session)
+
+
+def _only_themselves(person_id: str) -> None:
+    if not identity().may_see_person(person_id):
+        raise Forbidden("this can only be done by that person or an admin")
+
+
+@blueprint.post("/personnel/login", responses={HTTPStatus.OK: Presence, **for_json(HTTPStatus.NOT_FOUND)})
+@allow(Role.TECHNICIAN, Role.ADMIN)
+def log_in(body: LoginBody) -> Response:
+    """Begin a session; work comes at once if there is any. An older session of this person ends."""
+    _only_themselves(body.person_id)
+    parts = engine()
+    found = parts.database.run(lambda unit: presence.login(unit, parts.dispatcher, body.person_id))
+    return _shown(found)
+
+
+@blueprint.post(
+    "/personnel/<id:person_id>/heartbeat",
+    responses={HTTPStatus.OK: Presence, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
+)
+@allow(Role.TECHNICIAN, Role.ADMIN)
+def heartbeat(path: PersonPath, header: SessionHeaders) -> Response:
+    """Say that this person is still there."""
+    _only_themselves(path.person_id)
+    parts = engine()
+    return _shown(
+        parts.database.run(lambda unit: presence.heartbeat(unit, parts.dispatcher, path.person_id, header.session))
+    )
+
+
+@blueprint.post(
+    "/personnel/<id:person_id>/logout",
+    responses={HTTPStatus.OK: Released, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
+)
+@allow(Role.TECHNICIAN, Role.ADMIN)
+def log_out(path: PersonPath, header: SessionHeaders) -> Response:
+    """End the session; the work that it got live goes to others."""
+    _only_themselves(path.person_id)
+    parts, who = engine(), actor(header)
+    return _shown(
+        parts.database.run(lambda unit: presence.logout(unit, parts.dispatcher, path.person_id, header.session, who))
+    )
+
+
+@blueprint.post(
+    "/personnel/<id:person_id>/pause",
+    responses={HTTPStatus.OK: Presence, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
+)
+@allow(Role.TECHNICIAN, Role.ADMIN)
+def pause(path: PersonPath, header: SessionHeaders) -> Response:
+    """No new work until this person resumes."""
+    _only_themselves(path.person_id)
+    parts = engine()
+    return _shown(
+        parts.database.run(lambda unit: presence.pause(unit, parts.dispatcher, path.person_id, header.session))
+    )
+
+
+@blueprint.post(
+    "/personnel/<id:person_id>/resume",
+    responses={HTTPStatus.OK: Presence, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
+)
+@allow(Role.TECHNICIAN, Role.ADMIN)
+def resume(path: PersonPath, header: SessionHeaders) -> Response:
+    """New work may come again, and does at once if there is any."""
+    _only_themselves(path.person_id)
+    parts = engine()
+    return _shown(
+        parts.database.run(lambda unit: presence.resume(unit, parts.dispatcher, path.person_id, header.session))
+    )
+
+
+@blueprint.get("/personnel/status", responses={HTTPStatus.OK: Statuses, **for_role()})
+@allow(Role.PLANNER, Role.ADMIN)
+def personnel_status() -> Response:
+    """List everybody who is logged in, with what they have."""
+    with engine().database.read() as unit:
+        people = presence.status(unit)
+    return render.answer(render.list_bytes(people))
+
+
+@blueprint.post(
+    "/tasks/<id:task_id>/complete",
+    responses={HTTPStatus.OK: Completed, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
+)
+@allow(Role.TECHNICIAN, Role.ADMIN)
+def complete_task(path: TaskPath, header: SessionHeaders) -> Response:
+    """Finish a task; the next one comes in the same answer. Again by the same person changes nothing."""
+    parts, who = engine(), actor(header)
+    return _shown(parts.database.run(lambda unit: work.complete_task(unit, parts.dispatcher, path.task_id, who)))
+
+
+def _shown(record: Presence | Released | Completed) -> Response:
+    return render.answer(render.record_bytes(record))

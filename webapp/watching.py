@@ -1,0 +1,105 @@
+"""Whether this instance can work, what it is doing, and the numbers behind."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Literal
+
+from flask import Response
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.tag import Tag
+from pydantic import BaseModel
+from werkzeug.exceptions import ServiceUnavailable
+
+from assignment_engine.domain.types import utc_text
+from assignment_engine.services.watching import Check, readiness, task_counts, workers
+from webapp import render
+from webapp.auth import Role, allow, open_to_all
+from webapp.documents import operation_name
+from webapp.metrics import CONTENT_TYPE
+from webapp.problems import RETRY_AFTER_SECONDS, FieldProblem, documented, for_role, http_problem
+from webapp.state import engine, state
+
+_SECURED = [{"bearer": []}]
+_TEXT = {"description": "OK", "content": {"text/plain": {"schema": {"type": "string"}}}}
+
+blueprint = APIBlueprint("watching", __name__, abp_tags=[Tag(name="system")], operation_id_callback=operation_name)
+
+
+class ReadyCheck(BaseModel):
+    """One thing that work depends on."""
+
+    name: str
+    ok: bool
+
+
+class Readiness(BaseModel):
+    """Everything that work depends on is there."""
+
+    status: Literal["ready"] = "ready"
+    checks: tuple[ReadyCheck, ...]
+
+
+class WorkerStatus(BaseModel):
+    """One loop of a worker that was seen lately."""
+
+    kind: str
+    busy_with: str | None
+    last_seen: datetime
+
+
+class InstanceStatus(BaseModel):
+    """This instance, the workers beside it, and tasks by status and by processing status."""
+
+    instance_id: str
+    started_at: datetime
+    workers: tuple[WorkerStatus, ...]
+    tasks: dict[str, int]
+    processing: dict[str, int]
+
+
+@blueprint.get("/health/ready", responses={HTTPStatus.OK: Readiness, **documented()})
+@open_to_all
+def ready() -> Response:
+    """Say whether work can go on: database, tables, Redis where it is configured, and a worker seen lately."""
+    checks = readiness(state().engine.database, state().engine.redis)
+    if any(check.fault for check in checks):
+        return _not_ready(checks)
+    passed = Readiness(checks=tuple(ReadyCheck(name=check.name, ok=True) for check in checks))
+    return render.answer(passed.model_dump_json().encode())
+
+
+def _not_ready(checks: tuple[Check, ...]) -> Response:
+    faults = [FieldProblem(pointer=f"/{check.name}", detail=check.fault) for check in checks if check.fault]
+    detail = f"not ready: {', '.join(fault.pointer[1:] for fault in faults)}"
+    return http_problem(ServiceUnavailable(detail, retry_after=RETRY_AFTER_SECONDS), faults)
+
+
+@blueprint.get("/status", responses={HTTPStatus.OK: InstanceStatus, **for_role()}, security=_SECURED)
+@allow(Role.PLANNER, Role.ADMIN)
+def instance_status() -> Response:
+    """Show this instance, the workers that were seen lately and what they hold, and how many tasks there are."""
+    with engine().database.read() as unit:
+        alive, counts = workers(unit, unit.now()), task_counts(unit)
+    return render.answer(
+        render.json_bytes(
+            {
+                "instance_id": state().instance_id,
+                "started_at": utc_text(state().started_at),
+                "workers": [
+                    {"kind": w.kind, "busy_with": w.busy_with, "last_seen": utc_text(w.last_seen)} for w in alive
+                ],
+                "tasks": dict(counts.tasks),
+                "processing": dict(counts.processing),
+            }
+        )
+    )
+
+
+@blueprint.get("/metrics", responses={HTTPStatus.OK: _TEXT, **for_role()}, security=_SECURED)
+@allow(Role.PLANNER, Role.ADMIN)
+def metrics() -> Response:
+    """Show the numbers that Prometheus reads."""
+    engine()
+    return Response(state().metrics.page(), content_type=CONTENT_TYPE)
