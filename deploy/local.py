@@ -21,6 +21,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -112,7 +113,7 @@ def _postgresql(directory: Path) -> str:
     return str(_server(directory, None).get_uri())
 
 
-def _server(directory: Path, cleanup_mode: str | None) -> object:
+def _server(directory: Path, cleanup_mode: str | None) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where there is no directory for run-time files
         try:
@@ -190,7 +191,7 @@ def down(directory: Path) -> None:
         if processes.stop(name):
             click.echo(f"ended: {name}")
     if (directory / "postgresql" / "postmaster.pid").exists():
-        _server(directory, "stop").stop()
+        _server(directory, "stop").cleanup()
         click.echo("ended: postgresql")
 
 

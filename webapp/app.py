@@ -11,7 +11,7 @@ from werkzeug.routing import BaseConverter
 from assignment_engine import __version__
 from assignment_engine.config import Settings
 from assignment_engine.domain.errors import ConfigurationError, FieldError, InvalidInputError
-from assignment_engine.domain.types import ID_PATTERN
+from assignment_engine.domain.types import ID_PATTERN, RESERVED_IDS
 from assignment_engine.wiring import build_engine, key_document
 from webapp import (
     assignments,
@@ -34,15 +34,16 @@ from webapp.limits import limit_calls
 from webapp.metrics import Metrics
 from webapp.problems import Problem, refuse_invalid, register_problems
 from webapp.request_log import log_requests
+from webapp.signs import note_technician
 from webapp.state import State, attach, state
 
 DESCRIPTION = "Decides who should do what. Every error is problem+json; both /x and /x/ answer."
 
 
 class IdConverter(BaseConverter):
-    """Path segments that can be an id; anything else is not there."""
+    """Path segments that can be the id of a record; anything else is not there."""
 
-    regex = ID_PATTERN.strip("^$")
+    regex = rf"(?!(?:{'|'.join(sorted(RESERVED_IDS))})\Z)" + ID_PATTERN.strip("^$")
 
 
 def create_app(settings: Settings | None = None) -> OpenAPI:
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     metrics.watch(app, engine)
     app.before_request(_check_access)
     limit_calls(app, engine.settings.rate_limit, engine.settings.redis_url)
+    app.before_request(note_technician)
     register_problems(app)
     for part in (
         planning,

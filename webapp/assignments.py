@@ -33,7 +33,7 @@ from webapp.once import once, sent
 from webapp.personnel import SessionHeaders, actor
 from webapp.problems import for_json, for_role
 from webapp.schemas import MAX_LIMIT, CreatingHeaders
-from webapp.state import engine, identity
+from webapp.state import engine, identity, ready_dispatcher
 
 blueprint = APIBlueprint(
     "assignments",
@@ -101,7 +101,7 @@ def get_assignment_history(path: AssignmentPath) -> Response:
 @allow(Role.TECHNICIAN, Role.ADMIN)
 def accept_assignment(path: AssignmentPath, body: Nothing, header: SessionHeaders) -> Response:  # noqa: ARG001  (refuses fields)
     """Accept a job and begin with it."""
-    who, dispatcher = actor(header), engine().dispatcher
+    who, dispatcher = actor(header), ready_dispatcher()
     return _changed(lambda unit: work.accept(unit, dispatcher, path.assignment_id, who))
 
 
@@ -109,7 +109,7 @@ def accept_assignment(path: AssignmentPath, body: Nothing, header: SessionHeader
 @allow(Role.TECHNICIAN, Role.ADMIN)
 def reject_assignment(path: AssignmentPath, body: RejectBody, header: SessionHeaders) -> Response:
     """Refuse a job: it goes back to its queue with its age, and never comes to this person again by itself."""
-    who, dispatcher = actor(header), engine().dispatcher
+    who, dispatcher = actor(header), ready_dispatcher()
     return _changed(lambda unit: work.reject(unit, dispatcher, path.assignment_id, who, body.rejection_reason))
 
 
@@ -117,7 +117,7 @@ def reject_assignment(path: AssignmentPath, body: RejectBody, header: SessionHea
 @allow(Role.TECHNICIAN, Role.ADMIN)
 def complete_assignment(path: AssignmentPath, body: Nothing, header: SessionHeaders) -> Response:  # noqa: ARG001
     """Finish a job; again by the same person changes nothing."""
-    who, dispatcher = actor(header), engine().dispatcher
+    who, dispatcher = actor(header), ready_dispatcher()
     return _changed(lambda unit: work.complete(unit, dispatcher, path.assignment_id, who))
 
 
@@ -125,7 +125,7 @@ def complete_assignment(path: AssignmentPath, body: Nothing, header: SessionHead
 @allow(Role.TECHNICIAN, Role.ADMIN)
 def fail_assignment(path: AssignmentPath, body: FailBody, header: SessionHeaders) -> Response:
     """Give up: the ticket has failed."""
-    who, dispatcher = actor(header), engine().dispatcher
+    who, dispatcher = actor(header), ready_dispatcher()
     return _changed(lambda unit: work.fail(unit, dispatcher, path.assignment_id, who, body.reason))
 
 
@@ -133,7 +133,7 @@ def fail_assignment(path: AssignmentPath, body: FailBody, header: SessionHeaders
 @allow(Role.PLANNER, Role.ADMIN)
 def release_assignment(path: AssignmentPath, body: OptionalReason) -> Response:
     """Take a job back into its queue."""
-    who, dispatcher = actor(SessionHeaders()), engine().dispatcher
+    who, dispatcher = actor(SessionHeaders()), ready_dispatcher()
     return _changed(lambda unit: work.release(unit, dispatcher, path.assignment_id, who, body.reason))
 
 
@@ -141,7 +141,7 @@ def release_assignment(path: AssignmentPath, body: OptionalReason) -> Response:
 @allow(Role.PLANNER, Role.ADMIN)
 def cancel_assignment(path: AssignmentPath, body: OptionalReason) -> Response:
     """The ticket is not wanted any more."""
-    who, dispatcher = actor(SessionHeaders()), engine().dispatcher
+    who, dispatcher = actor(SessionHeaders()), ready_dispatcher()
     return _changed(lambda unit: work.cancel(unit, dispatcher, path.assignment_id, who, body.reason))
 
 

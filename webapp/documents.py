@@ -4,7 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_openapi.openapi import OpenAPI
 from pydantic import BaseModel
+
+_JSON = "application/json"
+
+
+def document_of(app: OpenAPI) -> dict[str, Any]:
+    """The OpenAPI document; where a body may say nothing at all, it may be left out."""
+    document: dict[str, Any] = app.api_doc
+    schemas = document["components"]["schemas"]
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            body = operation.get("requestBody")
+            if body is not None and _JSON in body["content"]:
+                content = _resolved(body["content"][_JSON]["schema"], schemas)
+                body["required"] = content.get("type") != "object" or bool(content.get("required"))
+    return document
+
+
+def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    reference = schema.get("$ref")
+    found: dict[str, Any] = schema if reference is None else schemas[reference.rpartition("/")[2]]
+    return found
 
 
 def operation_name(*, name: str, **_: str) -> str:

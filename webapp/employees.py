@@ -28,7 +28,7 @@ from webapp.schemas import (
     EmployeeRecord,
     NewEmployee,
 )
-from webapp.state import engine, identity
+from webapp.state import engine, identity, ready_dispatcher
 
 blueprint = APIBlueprint(
     "employees",
@@ -76,11 +76,11 @@ def get_employee(path: EmployeePath) -> Response:
 @allow(Role.ADMIN)
 def change_employee_fields(path: EmployeePath, body: EmployeeChanges, header: ChangingHeaders) -> Response:
     """Change the fields that are sent."""
-    parts = engine()
+    parts, dispatcher = engine(), ready_dispatcher()
     changed = parts.database.run(
         lambda unit: amend_employee(
             unit,
-            parts.dispatcher,
+            dispatcher,
             path.employee_id,
             body.sent(),
             expected_version(header, unit.employees.get(path.employee_id).version),

@@ -29,7 +29,7 @@ from webapp.documents import operation_name
 from webapp.once import once, sent
 from webapp.problems import for_json
 from webapp.schemas import CreatingHeaders, ImportQuery
-from webapp.state import engine
+from webapp.state import engine, ready_dispatcher
 
 blueprint = APIBlueprint(
     "imports",
@@ -90,11 +90,11 @@ def _read(kind: ImportKind, stream: IO[bytes]) -> CsvContent[Any]:
 
 
 def _stored(kind: ImportKind, mode: ImportMode, content: CsvContent[Any], keep: Keep) -> Answer:
-    parts = engine()
+    parts, dispatcher = engine(), ready_dispatcher()
     return parts.database.run(
         keeping(
             lambda unit: Answer(
-                HTTPStatus.OK, render.record_bytes(import_content(unit, parts.dispatcher, kind, mode, content))
+                HTTPStatus.OK, render.record_bytes(import_content(unit, dispatcher, kind, mode, content))
             ),
             keep,
         )

@@ -19,7 +19,7 @@ from webapp.auth import Role, allow
 from webapp.documents import operation_name
 from webapp.problems import for_json, for_role
 from webapp.schemas import Body, Parameters, TaskPath
-from webapp.state import engine, identity
+from webapp.state import engine, identity, ready_dispatcher
 
 blueprint = APIBlueprint(
     "personnel",
@@ -68,8 +68,8 @@ def _only_themselves(person_id: str) -> None:
 def log_in(body: LoginBody) -> Response:
     """Begin a session; work comes at once if there is any. An older session of this person ends."""
     _only_themselves(body.person_id)
-    parts = engine()
-    found = parts.database.run(lambda unit: presence.login(unit, parts.dispatcher, body.person_id))
+    parts, dispatcher = engine(), ready_dispatcher()
+    found = parts.database.run(lambda unit: presence.login(unit, dispatcher, body.person_id))
     return _shown(found)
 
 
@@ -81,10 +81,8 @@ def log_in(body: LoginBody) -> Response:
 def heartbeat(path: PersonPath, header: SessionHeaders) -> Response:
     """Say that this person is still there."""
     _only_themselves(path.person_id)
-    parts = engine()
-    return _shown(
-        parts.database.run(lambda unit: presence.heartbeat(unit, parts.dispatcher, path.person_id, header.session))
-    )
+    parts, dispatcher = engine(), ready_dispatcher()
+    return _shown(parts.database.run(lambda unit: presence.heartbeat(unit, dispatcher, path.person_id, header.session)))
 
 
 @blueprint.post(
@@ -95,9 +93,9 @@ def heartbeat(path: PersonPath, header: SessionHeaders) -> Response:
 def log_out(path: PersonPath, header: SessionHeaders) -> Response:
     """End the session; the work that it got live goes to others."""
     _only_themselves(path.person_id)
-    parts, who = engine(), actor(header)
+    parts, who, dispatcher = engine(), actor(header), ready_dispatcher()
     return _shown(
-        parts.database.run(lambda unit: presence.logout(unit, parts.dispatcher, path.person_id, header.session, who))
+        parts.database.run(lambda unit: presence.logout(unit, dispatcher, path.person_id, header.session, who))
     )
 
 
@@ -109,10 +107,8 @@ def log_out(path: PersonPath, header: SessionHeaders) -> Response:
 def pause(path: PersonPath, header: SessionHeaders) -> Response:
     """No new work until this person resumes."""
     _only_themselves(path.person_id)
-    parts = engine()
-    return _shown(
-        parts.database.run(lambda unit: presence.pause(unit, parts.dispatcher, path.person_id, header.session))
-    )
+    parts, dispatcher = engine(), ready_dispatcher()
+    return _shown(parts.database.run(lambda unit: presence.pause(unit, dispatcher, path.person_id, header.session)))
 
 
 @blueprint.post(
@@ -123,10 +119,8 @@ def pause(path: PersonPath, header: SessionHeaders) -> Response:
 def resume(path: PersonPath, header: SessionHeaders) -> Response:
     """New work may come again, and does at once if there is any."""
     _only_themselves(path.person_id)
-    parts = engine()
-    return _shown(
-        parts.database.run(lambda unit: presence.resume(unit, parts.dispatcher, path.person_id, header.session))
-    )
+    parts, dispatcher = engine(), ready_dispatcher()
+    return _shown(parts.database.run(lambda unit: presence.resume(unit, dispatcher, path.person_id, header.session)))
 
 
 @blueprint.get("/personnel/status", responses={HTTPStatus.OK: Statuses, **for_role()})
@@ -145,8 +139,8 @@ def personnel_status() -> Response:
 @allow(Role.TECHNICIAN, Role.ADMIN)
 def complete_task(path: TaskPath, header: SessionHeaders) -> Response:
     """Finish a task; the next one comes in the same answer. Again by the same person changes nothing."""
-    parts, who = engine(), actor(header)
-    return _shown(parts.database.run(lambda unit: work.complete_task(unit, parts.dispatcher, path.task_id, who)))
+    parts, who, dispatcher = engine(), actor(header), ready_dispatcher()
+    return _shown(parts.database.run(lambda unit: work.complete_task(unit, dispatcher, path.task_id, who)))
 
 
 def _shown(record: Presence | Released | Completed) -> Response:

@@ -33,7 +33,7 @@ from webapp.schemas import (
     TaskRecord,
     page_of,
 )
-from webapp.state import engine
+from webapp.state import engine, ready_dispatcher
 
 blueprint = APIBlueprint(
     "queues",
@@ -88,11 +88,11 @@ def list_waiting(query: WaitingListing) -> Response:
 @allow(Role.PLANNER, Role.ADMIN)
 def reopen_task(path: TaskPath, header: SessionHeaders) -> Response:
     """Put a completed task back into its queue; its old outcome counts as bad."""
-    parts, who = engine(), actor(header)
+    parts, who, dispatcher = engine(), actor(header), ready_dispatcher()
 
     task, said = parts.database.run(
         lambda unit: (
-            reopen(unit, parts.dispatcher, path.task_id, who),
+            reopen(unit, dispatcher, path.task_id, who),
             unit.conversations.of_task(path.task_id),
         )
     )
@@ -122,10 +122,10 @@ def get_queue(path: QueuePath) -> Response:
 @allow(Role.ADMIN)
 def put_queue(path: QueuePath, body: QueueBody) -> Response:
     """Set a queue, which need not have been there. What is not sent keeps its value."""
-    parts = engine()
+    parts, dispatcher = engine(), ready_dispatcher()
     if body.name not in (None, path.name):
         raise InvalidInputError.at("/name", f"expected {path.name!r}, the name in the address")
-    found = parts.database.run(lambda unit: set_queue(unit, parts.dispatcher, path.name, body.sent()))
+    found = parts.database.run(lambda unit: set_queue(unit, dispatcher, path.name, body.sent()))
     return render.answer(render.json_bytes(_shown(found)))
 
 

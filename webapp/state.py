@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from flask import Flask, current_app, g
 
 from assignment_engine.jobs.worker import instance_id as new_instance_id
+from assignment_engine.services.dispatch.dispatcher import Dispatcher
 from assignment_engine.wiring import Engine
 from webapp.auth import Identity, Tokens
 from webapp.metrics import Metrics
@@ -46,3 +47,10 @@ def identity() -> Identity:
     """Who is asking; only endpoints that are open to all have nobody."""
     known: Identity = g.identity
     return known
+
+
+def ready_dispatcher() -> Dispatcher:
+    """What gives out work, ready to do so."""
+    found = engine().dispatcher
+    found.warm_up()
+    return found

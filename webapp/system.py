@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from assignment_engine import __version__
 from webapp import render
 from webapp.auth import open_to_all
-from webapp.documents import operation_name
+from webapp.documents import document_of, operation_name
 from webapp.problems import documented
 from webapp.schemas import AssetPath
 
@@ -56,7 +56,7 @@ def health() -> Response:
 @open_to_all
 def openapi_document() -> Response:
     """Describe this API."""
-    return render.answer(render.json_bytes(cast("OpenAPI", current_app).api_doc))
+    return render.answer(render.json_bytes(document_of(cast("OpenAPI", current_app))))
 
 
 @blueprint.get("/docs", doc_ui=False)

@@ -32,7 +32,7 @@ from webapp.schemas import (
     TaskPath,
     TaskRecord,
 )
-from webapp.state import engine, identity
+from webapp.state import engine, identity, ready_dispatcher
 
 blueprint = APIBlueprint(
     "tasks",
@@ -48,7 +48,7 @@ blueprint = APIBlueprint(
 @allow(Role.ADMIN)
 def create_task(body: NewTask, header: CreatingHeaders) -> Response:
     """Add a task; somebody who is free gets it at once."""
-    dispatcher = engine().dispatcher
+    dispatcher = ready_dispatcher()
     answer = once(header).run(
         lambda unit: _created(
             submit_task(unit, dispatcher, body, body.conversations), unit.conversations.of_task(body.task_id)
@@ -91,12 +91,12 @@ def get_task(path: TaskPath) -> Response:
 @allow(Role.ADMIN)
 def change_task_fields(path: TaskPath, body: TaskChanges, header: ChangingHeaders) -> Response:
     """Change the fields that are sent."""
-    parts = engine()
+    parts, dispatcher = engine(), ready_dispatcher()
     changed, said = parts.database.run(
         lambda unit: (
             amend_task(
                 unit,
-                parts.dispatcher,
+                dispatcher,
                 path.task_id,
                 body.sent(),
                 expected_version(header, unit.tasks.get(path.task_id).version),

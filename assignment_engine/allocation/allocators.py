@@ -21,6 +21,7 @@ from assignment_engine.features.pairs import Loads
 from assignment_engine.scoring.protocol import DECIMALS, ScoreRow, scored
 
 DEFAULT_BALANCE_WEIGHT = 0.3
+_NEAR = 2.0 * 10.0**-DECIMALS
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -70,6 +71,8 @@ class GreedyAllocator:
 
     def _best(self, row: ScoreRow, load: _LoadOf) -> int:
         near = near_best(row.scores)
+        if near.size == 1:
+            return int(near[0])
         return int(near[_first_best(rounded(row.scores[near]), rounded(row.raw[near]), -load(near))])
 
 
@@ -122,7 +125,8 @@ def rounded(values: Floats) -> Floats:
 
 def near_best(values: Floats) -> Ints:
     """Positions of all values that may be the largest once they are rounded, shape (k,) with k ≥ 1, ascending."""
-    return np.flatnonzero(values >= values.max() - 2.0 * 10.0**-DECIMALS)
+    (near,) = (values >= values.max() - _NEAR).nonzero()
+    return near
 
 
 def load_ratio(loads: Loads, capacity: Ints, employees: Ints) -> Floats:

@@ -30,7 +30,7 @@ class Eligibility:
             mask = rule.blocked(task, loads)
             if mask is not None:
                 blocked |= mask
-        return np.flatnonzero(~blocked)
+        return (~blocked).nonzero()[0]
 
     def obstacles(self, task: int, loads: Loads) -> list[tuple[Rule, Bools]]:
         """Each rule that blocks anybody, with whom it blocks, shape (m,)."""

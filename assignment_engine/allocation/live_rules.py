@@ -108,9 +108,12 @@ class ReservedRule(_LiveRule):
         return f"must wait: {self.live.reserved[self.problem.tasks[task].task_id]} is asked first"
 
 
-def live_rules(problem: AllocationProblem, live: Live) -> list[_LiveRule]:
+LiveRule = PresenceRule | UnitsRule | QueueRule | ScheduleRule | ReservedRule
+
+
+def live_rules(problem: AllocationProblem, live: Live) -> list[LiveRule]:
     """Those that can block anybody."""
-    rules: list[_LiveRule] = [PresenceRule(problem, live), UnitsRule(problem, live)]
+    rules: list[LiveRule] = [PresenceRule(problem, live), UnitsRule(problem, live)]
     if any(employee.queues for employee in problem.employees):
         rules.append(QueueRule(problem, live))
     if any(task.scheduled_date for task in problem.tasks):

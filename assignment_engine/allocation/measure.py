@@ -49,6 +49,8 @@ class StartMeasure:
             self._value += weight * float(score)
 
     def employee_changed(self, employee: int) -> None:
+        if self._scores is None:
+            self._scores = self._problem.scorer.prepare(self._problem.pairs, self._problem.pairs.initial)
         self._changed[employee] = True
 
     @property
@@ -66,10 +68,7 @@ class StartMeasure:
 
     def _again(self, task: int) -> tuple[Ints, ScoreRow]:
         """Candidates at the start whose load has changed since, with their scores then."""
-        if not self._changed.any():
-            return np.empty(0, dtype=np.int64), ScoreRow(np.empty(0), np.empty(0))
-        loads = self._problem.pairs.initial
         if self._scores is None:
-            self._scores = self._problem.scorer.prepare(self._problem.pairs, loads)
-        candidates = self._eligibility.candidates(task, loads)
+            return np.empty(0, dtype=np.int64), ScoreRow(np.empty(0), np.empty(0))
+        candidates = self._eligibility.candidates(task, self._problem.pairs.initial)
         return scored(self._scores, task, candidates[self._changed[candidates]])

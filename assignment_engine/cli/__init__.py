@@ -11,6 +11,7 @@ from assignment_engine.cli.data import database_group, doctor, import_command
 from assignment_engine.cli.learning import LEARNING
 from assignment_engine.cli.models import demo, train_default_command
 from assignment_engine.cli.planning import plan_command
+from assignment_engine.cli.quality import check_command
 from assignment_engine.cli.replay import replay_command
 from assignment_engine.cli.web import serve, token
 from assignment_engine.cli.worker import worker_command
@@ -25,7 +26,7 @@ def main() -> None:
 
 COMMANDS = (
     *(plan_command, serve, worker_command, token, import_command, database_group, doctor),
-    *(train_default_command, demo),
+    *(check_command, train_default_command, demo),
     *LEARNING,
     replay_command,
 )

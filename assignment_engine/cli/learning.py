@@ -9,12 +9,14 @@ import click
 
 from assignment_engine.cli.errors import FILE, errors_shown
 
+TABLES = ["choice", "success", "hours", "triage"]
+
 
 @click.command("evaluate-log")
 @click.argument("log", type=FILE)
 @click.option("--adapter", required=True, help="A TOML file, or the name of a shipped adapter.")
 @click.option("--seeds", default=3, show_default=True, help="Learned rows are means over so many seeds.")
-@click.option("--table", "tables", multiple=True, type=click.Choice(["choice", "success", "hours"]), help="Only these.")
+@click.option("--table", "tables", multiple=True, type=click.Choice(TABLES), help="Only these.")
 @click.option("--json", "as_json", is_flag=True)
 @errors_shown
 def evaluate_log_command(*, log: Path, adapter: str, seeds: int, tables: tuple[str, ...], as_json: bool) -> None:

@@ -39,6 +39,7 @@ class Session:
     last_seen_at: datetime
     closed_at: datetime | None = None
     close_reason: str | None = None
+    paused: bool = False
 
 
 @dataclass(frozen=True)

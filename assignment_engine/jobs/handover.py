@@ -41,6 +41,12 @@ class Handover:
             self._database.run(self._take_over)
             self._expire()
             self._beat_at = now + timedelta(seconds=self._heartbeat)
+        return self._news()
+
+    def _news(self) -> float:
+        with self._database.read() as unit:
+            if not unit.jobs.has_news():
+                return EVERY_SECONDS
         self._database.run(self._cancel)
         return 0.0 if self._database.run(self._hand_over) == _AT_ONCE else EVERY_SECONDS
 

@@ -1,13 +1,14 @@
 """Category, complexity and hours of a task from its words, learned on an organisation's own finished tasks.
 
-Words and pairs of words are weighted by TF-IDF. LightGBM learns from the weights of the common ones and from what a
-linear model makes of all of them; for learning, the linear model has never seen the row it speaks about.
+Words and pairs of words are weighted by TF-IDF. A linear model reads all of them; LightGBM reads the common ones and,
+for the category, how much likelier the words are in each category than elsewhere. The answer is a mean of both, with
+the weight that was best on the newest tasks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +27,16 @@ KIND = "triage"
 FEWEST = 200
 FEWEST_OF_CATEGORY = 20
 OTHER = "other"
-SEEN_IN, MOST_TERMS = 3, 4000
-COMMON_IN = 25
+SEEN_IN, MOST_TERMS = 2, 30_000
+COMMON_IN, SMOOTHING, FOLDS = 8, 0.3, 4
 STRENGTH, RIDGE = 10.0, 1.0
-FOLDS = 4
+OLDER_SHARE = 0.85
+BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _SHARED: dict[str, object] = {
-    "min_data_in_leaf": 10, "feature_fraction": 0.5, "num_threads": 1, "deterministic": True, "force_row_wise": True,
+    "min_data_in_leaf": 10, "feature_fraction": 0.3, "num_threads": 1, "deterministic": True, "force_row_wise": True,
     "verbose": -1,
 }  # fmt: skip
-CATEGORY = {**_SHARED, "objective": "multiclass", "learning_rate": 0.1, "num_leaves": 7, "feature_fraction": 0.3}
+CATEGORY = {**_SHARED, "objective": "multiclass", "learning_rate": 0.1, "num_leaves": 7}
 NUMBER = {**_SHARED, "objective": "regression_l1", "learning_rate": 0.05, "num_leaves": 31}
 ROUNDS = {"category": 50, "number": 200}
 
@@ -68,50 +70,76 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Reader:
+    """What was learned about one field: `linear` (outputs, terms + 1), its last column a constant; the LightGBM `text`
+    and the share of it in the answer; `log_counts` (outputs, terms) for the category."""
+
+    linear: Floats = field(repr=False)
+    text: str = field(repr=False)
+    share: float
+    log_counts: Floats | None = field(default=None, repr=False)
+
+    def read(self, weights: csr_matrix, common: Ints) -> Floats:
+        """Probabilities of the categories, shape (k, categories), or values, shape (k, 1)."""
+        plain = self._linear(weights)
+        return plain if self.share == 0.0 else (1.0 - self.share) * plain + self.share * self._trees(weights, common)
+
+    def _linear(self, weights: csr_matrix) -> Floats:
+        raw = floats(weights @ self.linear[:, :-1].T + self.linear[:, -1])
+        return raw if self.log_counts is None else _softmax(raw)
+
+    def _trees(self, weights: csr_matrix, common: Ints) -> Floats:
+        inputs = _inputs(weights, common, self.log_counts)
+        return floats(booster(self.text).predict(inputs, num_threads=1)).reshape(weights.shape[0], -1)
+
+
+@dataclass(frozen=True)
 class TriageModel:
-    """`terms` are the words in the order of the columns with their weights `idf`, `common` the columns that LightGBM
-    sees; `linear` has for each LightGBM model of `texts` a matrix (outputs, terms + 1), the last column a constant."""
+    """`terms` are the words in the order of the columns with their weights `idf`, `common` those that LightGBM sees."""
 
     terms: tuple[str, ...] = field(repr=False)
     idf: Floats = field(repr=False)
     common: Ints = field(repr=False)
     categories: tuple[str, ...]
-    linear: Mapping[str, Floats] = field(repr=False)
-    texts: Mapping[str, str] = field(repr=False)
+    readers: Mapping[str, Reader] = field(repr=False)
 
     def guess(self, texts: Sequence[str]) -> tuple[Guess, ...]:
         """One guess for each text, in their order."""
         if not texts:
             return ()
-        weights = _vectorizer(self.terms, self.idf).transform(texts)
-        found = {name: self._predicted(name, weights) for name in self.texts}
+        weights = _vectorizer(self.terms, self.idf).transform(texts).tocsr()
+        found = {name: reader.read(weights, self.common) for name, reader in self.readers.items()}
         return tuple(self._guess({name: values[row] for name, values in found.items()}) for row in range(len(texts)))
 
-    def _predicted(self, name: str, weights: csr_matrix) -> Any:
-        inputs = _inputs(weights[:, self.common], _linear_scores(weights, self.linear[name]))
-        return booster(self.texts[name]).predict(inputs, num_threads=1)
-
-    def _guess(self, found: Mapping[str, Any]) -> Guess:
+    def _guess(self, found: Mapping[str, Floats]) -> Guess:
         values: dict[str, Any] = {}
         if "category" in found:
             best = int(np.argmax(found["category"]))
             named = self.categories[best] if self.categories[best] != OTHER else None
             values |= {"category": named, "confidence": float(found["category"][best])}
         if "complexity" in found:
-            values["complexity"] = float(np.clip(found["complexity"], 0.0, 1.0))
+            values["complexity"] = float(np.clip(found["complexity"][0], 0.0, 1.0))
         if "hours" in found:
-            values["hours"] = float(max(np.expm1(found["hours"]), 0.0))
+            values["hours"] = float(max(np.expm1(found["hours"][0]), 0.0))
         return Guess(**values)
 
     def save(self, directory: Path) -> None:
+        readers = {
+            name: {
+                "linear": reader.linear.tolist(),
+                "share": reader.share,
+                "log_counts": None if reader.log_counts is None else reader.log_counts.tolist(),
+            }
+            for name, reader in self.readers.items()
+        }
         content = {
             "terms": list(self.terms),
             "idf": self.idf.tolist(),
-            "categories": list(self.categories),
             "common": self.common.tolist(),
-            "linear": {name: matrix.tolist() for name, matrix in self.linear.items()},
+            "categories": list(self.categories),
+            "readers": readers,
         }
-        keep(directory, KIND, content, self.texts)
+        keep(directory, KIND, content, {name: reader.text for name, reader in self.readers.items()})
 
     @classmethod
     def load(cls, directory: Path) -> TriageModel:
@@ -122,18 +150,21 @@ class TriageModel:
             If the directory does not hold what was saved.
         """
         manifest, texts = kept(directory, KIND)
-        return cls(
-            tuple(manifest["terms"]),
-            floats(manifest["idf"]),
-            np.array(manifest["common"], dtype=np.int64),
-            tuple(manifest["categories"]),
-            {name: floats(matrix) for name, matrix in manifest["linear"].items()},
-            texts,
-        )
+        readers = {
+            name: Reader(
+                floats(reader["linear"]),
+                texts[name],
+                float(reader["share"]),
+                None if reader["log_counts"] is None else floats(reader["log_counts"]),
+            )
+            for name, reader in manifest["readers"].items()
+        }
+        common = np.array(manifest["common"], dtype=np.int64)
+        return cls(tuple(manifest["terms"]), floats(manifest["idf"]), common, tuple(manifest["categories"]), readers)
 
 
 def train_triage(finished: Finished, *, seed: int = 1) -> TriageModel:
-    """Learn whatever the tasks have: a category, complexity and hours, each from the tasks that have it.
+    """Learn whatever the tasks have, in the order of time: a category, complexity and hours, each where it is known.
 
     Rare categories are learned as one, of which nothing is said.
 
@@ -148,15 +179,17 @@ def train_triage(finished: Finished, *, seed: int = 1) -> TriageModel:
         raise TrainingError(f"{len(finished.texts)} tasks with words are too few to learn triage from")
     vectorizer = TfidfVectorizer(**_OPTIONS, min_df=SEEN_IN, max_features=MOST_TERMS)
     weights = vectorizer.fit_transform(finished.texts).tocsr()
-    learner = _Learner(weights, np.flatnonzero(weights.getnnz(axis=0) >= COMMON_IN), seed)
+    learner = _Learner(np.flatnonzero(weights.getnnz(axis=0) >= COMMON_IN), seed)
     codes, categories = _coded(finished.category)
+    readers: dict[str, Reader] = {}
     if len(categories) > 1 and (codes >= 0).sum() >= FEWEST:
-        learner.learn("category", codes >= 0, codes)
+        readers["category"] = learner.blended("category", weights[codes >= 0], codes[codes >= 0], len(categories))
     for name, values in (("complexity", finished.complexity), ("hours", np.log1p(finished.hours))):
-        if np.isfinite(values).sum() >= FEWEST:
-            learner.learn(name, np.isfinite(values), values)
+        known = np.isfinite(values)
+        if known.sum() >= FEWEST:
+            readers[name] = learner.blended(name, weights[known], values[known], 1)
     terms = tuple(vectorizer.get_feature_names_out().tolist())
-    return TriageModel(terms, floats(vectorizer.idf_), learner.common, categories, learner.linear, learner.texts)
+    return TriageModel(terms, floats(vectorizer.idf_), learner.common, categories, readers)
 
 
 _OPTIONS: dict[str, Any] = {
@@ -182,58 +215,89 @@ def _coded(names: Sequence[str | None]) -> tuple[Ints, tuple[str, ...]]:
     return np.array([-1 if name is None else index.get(name, index[OTHER]) for name in names]), categories
 
 
+@dataclass(frozen=True)
 class _Learner:
-    """Fits linear models and, on what they say, LightGBM models; `weights` is (tasks, terms)."""
+    """Fits both models; `common` are the columns that LightGBM sees."""
 
-    def __init__(self, weights: csr_matrix, common: Ints, seed: int) -> None:
-        self._weights, self.common, self._seed = weights, common, seed
-        self.linear: dict[str, Floats] = {}
-        self.texts: dict[str, str] = {}
+    common: Ints
+    seed: int
 
-    def learn(self, name: str, known: Bools, target: Ints | Floats) -> None:
-        weights, target = self._weights[known], target[known]
-        self.linear[name] = _linear(name, weights, target)
-        scores = self._unseen_scores(name, weights, target, len(self.linear[name]))
-        parameters = {**NUMBER, "seed": self._seed}
-        if name == "category":
-            parameters = {**CATEGORY, "seed": self._seed, "num_class": int(target.max()) + 1}
-        rounds = ROUNDS["category" if name == "category" else "number"]
-        self.texts[name] = _fitted(parameters, _inputs(weights[:, self.common], scores), target, rounds)
+    def blended(self, name: str, weights: csr_matrix, target: Ints | Floats, outputs: int) -> Reader:
+        """The reader of one field, with the share of LightGBM that is best on the newest tasks."""
+        older = int(OLDER_SHARE * len(target))
+        tried = self._fitted(name, weights[:older], target[:older], outputs)
+        shares = {share: replace(tried, share=share).read(weights[older:], self.common) for share in BLENDS}
+        losses = {share: _loss(name, found, target[older:]) for share, found in shares.items()}
+        best = min(losses, key=lambda share: losses[share])
+        return replace(self._fitted(name, weights, target, outputs), share=best)
 
-    def _unseen_scores(self, name: str, weights: csr_matrix, target: Ints | Floats, outputs: int) -> Floats:
-        """What linear models say about rows that they have not learned from."""
-        fold = np.random.default_rng(self._seed).integers(0, FOLDS, len(target))
-        scores = np.zeros((len(target), outputs))
-        for number in range(FOLDS):
-            rows, others = fold == number, fold != number
-            matrix = _linear(name, weights[others], target[others])
-            places = np.unique(target[others]) if name == "category" and outputs > 1 else np.arange(outputs)
-            scores[np.ix_(rows, places.astype(np.int64))] = _linear_scores(weights[rows], matrix)
-        return scores
+    def _fitted(self, name: str, weights: csr_matrix, target: Ints | Floats, outputs: int) -> Reader:
+        linear = _linear(name, weights, target, outputs)
+        if name != "category":
+            inputs = _inputs(weights, self.common, None)
+            return Reader(linear, _text({**NUMBER, "seed": self.seed}, inputs, target, ROUNDS["number"]), 0.5)
+        parameters = {**CATEGORY, "seed": self.seed, "num_class": outputs}
+        text = _text(parameters, self._unseen_inputs(weights, target, outputs), target, ROUNDS["category"])
+        return Reader(linear, text, 0.5, _log_counts(weights, target, outputs))
+
+    def _unseen_inputs(self, weights: csr_matrix, codes: Ints | Floats, outputs: int) -> csr_matrix:
+        """Inputs whose log-counts each row had no part in."""
+        from scipy.sparse import vstack  # noqa: PLC0415
+
+        fold = np.random.default_rng(self.seed).integers(0, FOLDS, len(codes))
+        rows = [np.flatnonzero(fold == number) for number in range(FOLDS)]
+        parts = [
+            _inputs(weights[part], self.common, _log_counts(weights[fold != i], codes[fold != i], outputs))
+            for i, part in enumerate(rows)
+        ]
+        return vstack(parts).tocsr()[np.argsort(np.concatenate(rows))]
 
 
-def _linear(name: str, weights: csr_matrix, target: Ints | Floats) -> Floats:
+def _loss(name: str, found: Floats, target: Ints | Floats) -> float:
+    if name == "category":
+        return float(-np.mean(np.log(np.maximum(found[np.arange(len(target)), target.astype(np.int64)], 1e-9))))
+    return float(np.mean(np.abs(found[:, 0] - target)))
+
+
+def _linear(name: str, weights: csr_matrix, target: Ints | Floats, outputs: int) -> Floats:
     from sklearn.linear_model import LogisticRegression, Ridge  # noqa: PLC0415  (takes seconds to import)
 
-    if name == "category":
-        model = LogisticRegression(C=STRENGTH, tol=1e-3, max_iter=500).fit(weights, target)
-    else:
-        model = Ridge(alpha=RIDGE, solver="lsqr").fit(weights, target)
-    matrix = np.column_stack([np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)])
+    matrix = np.zeros((outputs, weights.shape[1] + 1))
+    if name != "category":
+        ridge = Ridge(alpha=RIDGE).fit(weights, target)
+        matrix[0] = np.append(ridge.coef_, ridge.intercept_)
+        return floats(np.round(matrix, 6))
+    model = LogisticRegression(C=STRENGTH, max_iter=500).fit(weights, target)
+    found = np.column_stack([model.coef_, model.intercept_])
+    matrix[:, -1] = np.log(1e-9)  # categories that are not among these tasks
+    matrix[model.classes_.astype(np.int64)] = np.vstack([-found, found]) / 2.0 if len(found) == 1 else found
     return floats(np.round(matrix, 6))
 
 
-def _linear_scores(weights: csr_matrix, matrix: Floats) -> Floats:
-    return floats(weights @ matrix[:, :-1].T + matrix[:, -1])
+def _log_counts(weights: csr_matrix, codes: Ints | Floats, outputs: int) -> Floats:
+    """How much likelier each word is in a category than elsewhere, shape (categories, terms)."""
+    inside = np.zeros((outputs, weights.shape[1]))
+    for code in range(outputs):
+        inside[code] = np.asarray(weights[codes == code].sum(axis=0)).ravel()
+    outside = inside.sum(axis=0) - inside
+    shares = [(part + SMOOTHING) / (part + SMOOTHING).sum(axis=1, keepdims=True) for part in (inside, outside)]
+    return floats(np.round(np.log(shares[0]) - np.log(shares[1]), 6))
 
 
-def _inputs(common: csr_matrix, scores: Floats) -> csr_matrix:
+def _inputs(weights: csr_matrix, common: Ints, log_counts: Floats | None) -> csr_matrix:
     from scipy.sparse import csr_matrix, hstack  # noqa: PLC0415
 
-    return hstack([common, csr_matrix(scores)]).tocsr()
+    if log_counts is None:
+        return weights[:, common]
+    return hstack([weights[:, common], csr_matrix(weights @ log_counts.T)]).tocsr()
 
 
-def _fitted(parameters: Mapping[str, object], inputs: csr_matrix, target: Ints | Floats, rounds: int) -> str:
+def _softmax(raw: Floats) -> Floats:
+    weight = np.exp(raw - raw.max(axis=1, keepdims=True))
+    return floats(weight / weight.sum(axis=1, keepdims=True))
+
+
+def _text(parameters: Mapping[str, object], inputs: csr_matrix, target: Ints | Floats, rounds: int) -> str:
     import lightgbm  # noqa: PLC0415  (takes seconds to import)
 
     rows = lightgbm.Dataset(inputs, np.asarray(target, dtype=np.float64))

@@ -82,13 +82,11 @@ class Compared:
     def quick(self, first: Ints, second: Ints) -> Floats32:
         """An upper bound of the similarity of pairs of rows: texts count as equal. NaN where one is missing."""
         a, b = self.codes[first], self.codes[second]
-        alike = (a == b).astype(np.float32)
+        alike: Floats32 = (a == b).astype(np.float32)
         if self.how is Comparer.TEXT and not self.strict:
             alike[:] = 1
         elif self.values is not None:
-            alike = np.asarray(
-                np.maximum(alike, self._close(self.values[first], self.values[second])), dtype=np.float32
-            )
+            np.maximum(alike, self._close(self.values[first], self.values[second]), out=alike)
         alike[(a < 0) | (b < 0)] = np.nan
         return alike
 
@@ -113,10 +111,8 @@ class Compared:
         plain = _ratios(self.words, a, b)
         unordered = np.flatnonzero(plain < 1)
         plain[unordered] = np.maximum(plain[unordered], _ratios(self.sorted_words, a[unordered], b[unordered]))
-        other_numbers = [
-            _other_numbers(self.words[i], self.words[j]) for i, j in zip(a.tolist(), b.tolist(), strict=True)
-        ]
-        plain[other_numbers] *= np.float32(0.5)
+        texts = zip(a.tolist(), b.tolist(), strict=True)
+        plain[np.fromiter((_other_numbers(self.words[i], self.words[j]) for i, j in texts), np.bool_, len(a))] *= 0.5
         return plain
 
     def doubtful(self, alike: Floats32) -> Bools:

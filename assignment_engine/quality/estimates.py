@@ -18,7 +18,8 @@ from assignment_engine.quality.kinds import Kind, TypedColumn
 from assignment_engine.quality.options import FillMethod, Role
 
 LEAST_IN_GROUP = 3
-LEARN_FROM = 8000
+LEARN_FROM = 5000
+ITERATE_ON = 1500
 MOST_WORDS = 40
 MOST_LEVELS = 300
 ONE_HOT = 12
@@ -100,7 +101,7 @@ def by_group(target: Target, by: TypedColumn) -> Estimate:
         values = target.values
         grouped = known[codes[known] >= 0]
         typical = np.full(len(by.of.words) + 1, target.typical(values[known]))
-        levels, middle, size = _typical_by(codes[grouped].astype(np.int64), values[grouped], target.is_number)
+        levels, middle, size = _typical_by(codes[grouped].astype(np.int64), values[grouped], numbers=target.is_number)
         typical[levels[size >= LEAST_IN_GROUP]] = middle[size >= LEAST_IN_GROUP]
         return typical[codes[gaps]]
 
@@ -132,8 +133,8 @@ def by_iteration(target: Target, predictors: Sequence[TypedColumn]) -> Estimate:
         from sklearn.experimental import enable_iterative_imputer  # noqa: F401, PLC0415
         from sklearn.impute import IterativeImputer  # noqa: PLC0415
 
-        learn = _sample(known, target.seed)
-        imputer = IterativeImputer(random_state=target.seed, max_iter=10, keep_empty_features=True)
+        learn = _sample(known, target.seed, ITERATE_ON)
+        imputer = IterativeImputer(random_state=target.seed, max_iter=5, keep_empty_features=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             imputer.fit(_design(target, predictors, learn, learn))
@@ -241,8 +242,8 @@ def _predictors(target: Target) -> list[TypedColumn]:
     ]
 
 
-def _sample(rows: Ints, seed: int) -> Ints:
-    """At most `LEARN_FROM` of the rows, in order."""
-    if len(rows) <= LEARN_FROM:
+def _sample(rows: Ints, seed: int, most: int = LEARN_FROM) -> Ints:
+    """At most `most` of the rows, in order."""
+    if len(rows) <= most:
         return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, LEARN_FROM, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))

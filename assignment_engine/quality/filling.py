@@ -142,7 +142,7 @@ def _estimated(
     if not candidates:
         candidates = [(FillMethod.MEDIAN if target.is_number else FillMethod.MODE, None, by_typical(target))]
     chosen = candidates[0]
-    if len(candidates) > 1:
+    if len(candidates) > 1 or method is FillMethod.AUTO:
         measured = tuple(measure(target, known, candidates, options.seed))
         chosen = candidates[_best(measured)]
         error = min(entry.error for entry in measured)

@@ -118,9 +118,12 @@ def _same_id(
         return no_pairs(), no_pairs()
     codes = key.of.codes
     rows = np.flatnonzero(codes >= 0)
-    values, starts, group = np.unique(codes[rows], return_index=True, return_inverse=True)
+    _, starts, group = np.unique(codes[rows], return_index=True, return_inverse=True)
     first = rows[starts[group]]
     again = first != rows
-    pairs = scored(used, first[again], rows[again], 0.0) if len(values) < len(rows) else no_pairs()
-    alike = pairs.similarity >= options.review
-    return pairs.take(alike), pairs.take(~alike)
+    first, second = first[again], rows[again]
+    alike = scored(used, first, second, options.review)
+    others = np.setdiff1d(second, alike.second)
+    originals = first[np.searchsorted(second, others)]
+    unlike = np.zeros(len(others))
+    return alike, Pairs(originals, others, unlike, unlike, np.ones(len(others), dtype=np.bool_))

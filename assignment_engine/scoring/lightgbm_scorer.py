@@ -20,6 +20,8 @@ from assignment_engine.scoring.forest.readiness import pays
 from assignment_engine.scoring.forest.tables import Forest, compile_forest, not_covered
 from assignment_engine.scoring.protocol import ScoreRow
 
+_LEAST_LOG_ODDS = -700.0  # whose exponential is just small enough for a float
+
 
 @dataclass(frozen=True)
 class LightGbmScorer:
@@ -153,8 +155,11 @@ class LightGbmScores:
 
 def sigmoid(log_odds: Floats) -> Floats:
     """Probability of the log-odds, shape (k,); does not overflow for large ones of either sign."""
-    small = np.exp(-np.abs(log_odds))
-    return np.where(log_odds >= 0, 1.0, small) / (1.0 + small)
+    values = np.maximum(log_odds, _LEAST_LOG_ODDS)
+    np.negative(values, out=values)
+    np.exp(values, out=values)
+    values += 1.0
+    return np.reciprocal(values, out=values)
 
 
 def _unexplained(log_odds: float) -> Explanation:

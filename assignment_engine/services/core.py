@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+
 from assignment_engine.allocation.problem import AllocationProblem, build_problem
 from assignment_engine.domain.constraints import Constraints, Pair
 from assignment_engine.domain.live import Live
 from assignment_engine.domain.records import Employee, Priors, Task
+from assignment_engine.features.definition import FEATURE_NAMES
 from assignment_engine.features.skills import SkillMatcher, read_aliases
 from assignment_engine.scoring.protocol import Scorer
 from assignment_engine.scoring.registry import load_scorer
@@ -88,6 +91,10 @@ class DecisionCore:
             rejections=rejections,
             live=live,
         )
+
+    def warm_up(self) -> None:
+        """Load what the scorer loads on its first use, so that no transaction waits for it."""
+        self.scorer.score(np.zeros((1, len(FEATURE_NAMES))))
 
     def with_scorer(self, scorer: Scorer) -> DecisionCore:
         """The same core with another scorer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,9 +18,10 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from assignment_engine.domain.errors import ConfigurationError
+from assignment_engine.domain.errors import ConfigurationError, DatabaseBusyError
 
 SQLITE_TIMEOUT_SECONDS = 5.0
+SQLITE_ASKS_AGAIN_SECONDS = (0.0005, 0.003)
 MARIADB_LOCK_WAIT_SECONDS = 10
 ASKED_WHEN_IDLE_SECONDS = 1.0
 
@@ -146,7 +148,28 @@ def _use_write_ahead_log(cursor: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that turns to writing fails at once when another one writes, whatever the timeout.
     mode = connection.get_execution_options().get(BEGIN_OPTION, "DEFERRED")
-    connection.exec_driver_sql(f"BEGIN {mode}")
+    if mode == "DEFERRED":
+        connection.exec_driver_sql("BEGIN")
+    else:
+        _wait_to_write(connection, f"BEGIN {mode}")
+
+
+def _wait_to_write(connection: Connection, begin: str) -> None:
+    """Begin to write as soon as nobody else does. SQLite itself would ask less and less often, and starve."""
+    deadline = time.monotonic() + SQLITE_TIMEOUT_SECONDS
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql(begin)
+            except DatabaseBusyError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(random.uniform(*SQLITE_ASKS_AGAIN_SECONDS))  # noqa: S311  (spreads the waiting)
+            else:
+                return
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(SQLITE_TIMEOUT_SECONDS * 1000)}")
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:

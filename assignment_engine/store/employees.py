@@ -51,6 +51,11 @@ _SORTS = {
 }
 LIVING = select(employees).where(employees.c.deleted_at.is_(None))
 
+_ANY_FREE = (
+    select(employees.c.employee_id)
+    .where(employees.c.free_at <= bindparam("moment", type_=employees.c.free_at.type))
+    .limit(1)
+)
 _HOLD = LIVING.where(employees.c.employee_id == bindparam("employee")).with_for_update(key_share=True)
 
 
@@ -171,6 +176,10 @@ class Employees:
             query = query.where(or_(employees.c.free_at > after.free_at, same))
         rows = self._connection.execute(query.order_by(employees.c.free_at, employees.c.employee_id).limit(limit)).all()
         return self._with_history(rows, [row.employee_id for row in rows])
+
+    def is_any_free(self, now: datetime) -> bool:
+        """Whether anybody may be given more work now."""
+        return self._connection.execute(_ANY_FREE, {"moment": now}).first() is not None
 
     def hold(self, employee_id: str) -> StoredEmployee | None:
         """Lock a person and read them; None when there is nobody, or no longer."""

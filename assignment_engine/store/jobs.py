@@ -83,6 +83,12 @@ class Jobs:
         rows = self._connection.execute(query.with_for_update(skip_locked=True, key_share=True))
         return tuple(Run(row.job_id, row.attempts, JobKind(row.kind)) for row in rows)
 
+    def has_news(self) -> bool:
+        """Whether a job waits to be handed over, or a run to be ended; a look that disturbs nobody."""
+        is_pending = select(job_records.c.job_id).where(_STATUS == JobStatus.PENDING).limit(1)
+        is_to_end = select(job_records.c.job_id).where(job_records.c.to_end_since.is_not(None)).limit(1)
+        return any(self._connection.execute(query).first() is not None for query in (is_pending, is_to_end))
+
     def queued(self, runs: Collection[Run], now: datetime) -> None:
         """These were handed over."""
         for run in runs:
@@ -136,7 +142,7 @@ class Jobs:
         TransitionError
             If it has ended.
         """
-        values = {**_failure(problem, now), "cancel_requested": True}
+        values = {**_failure(problem, now), "to_end_since": now}
         if not self._change(and_(job_records.c.job_id == job_id, _STATUS.in_(_OPEN)), values):
             raise TransitionError("cancel", self.get(job_id).status)
         return self.get(job_id)
@@ -176,18 +182,18 @@ class Jobs:
 
     def expire(self, run: Run, problem: JobProblem, now: datetime) -> bool:
         """End a run from outside; False: it ended by itself."""
-        return self._change(_of(run, [JobStatus.PROCESSING]), {**_failure(problem, now), "cancel_requested": True})
+        return self._change(_of(run, [JobStatus.PROCESSING]), {**_failure(problem, now), "to_end_since": now})
 
     def to_cancel(self) -> tuple[tuple[str, int], ...]:
         """Jobs with runs that are to end, and the number of the last such run."""
         last = case((_STATUS == JobStatus.FAILED, job_records.c.attempts), else_=job_records.c.attempts - 1)
-        query = select(_KEY, last.label("last")).where(job_records.c.cancel_requested).order_by(_KEY)
+        query = select(_KEY, last.label("last")).where(job_records.c.to_end_since.is_not(None)).order_by(_KEY)
         return tuple((row.job_id, row.last) for row in self._connection.execute(query))
 
     def cancelled(self, job_id: str, last: int) -> None:
         """Those runs were told to end."""
         is_same = job_records.c.attempts <= last + 1
-        self._change(and_(job_records.c.job_id == job_id, is_same), {"cancel_requested": False})
+        self._change(and_(job_records.c.job_id == job_id, is_same), {"to_end_since": None})
 
     # Counts
 
@@ -271,7 +277,7 @@ def _anew(now: datetime) -> Values:
         "status": JobStatus.PENDING,
         "progress": 0.0,
         "attempts": job_records.c.attempts + 1,
-        "cancel_requested": True,
+        "to_end_since": now,
         "touched_at": now,
     }
 

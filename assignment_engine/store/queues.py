@@ -34,6 +34,12 @@ class Queues:
         stored = {row.name: Queue(**row.settings) for row in self._connection.execute(select(queues))}
         return tuple(queue for _, queue in sorted({DEFAULT_QUEUE: Queue(name=DEFAULT_QUEUE), **stored}.items()))
 
+    def hold(self, name: str, now: datetime) -> Queue:
+        """The settings of a queue, which is there from now on; nobody else sets them until the transaction ends."""
+        default = {"settings": Queue(name=name).model_dump(mode="json"), "updated_at": now}
+        insert_missing(self._connection, queues, [{"name": name, **default}])
+        return self.named([name], lock=True)[name]
+
     def put(self, queue: Queue, now: datetime) -> None:
         """Set a queue, which need not have been there."""
         values = {"settings": queue.model_dump(mode="json"), "updated_at": now}

@@ -24,7 +24,8 @@ _QUERY: Select[Any] = select(
     sessions.c.last_seen_at,
     sessions.c.closed_at,
     sessions.c.close_reason,
-)
+    employees.c.paused,
+).join(employees, employees.c.employee_id == sessions.c.employee_id)
 
 
 class Sessions:

@@ -428,7 +428,8 @@ job_records = _table(
     # Which run of the job counts: what an older one still writes is refused.
     _count("attempts"),
     _text("executor_id", 128),
-    _flag("cancel_requested"),
+    # Since when runs before this one, or all of them if it failed, are to be ended in the engine; NULL: none.
+    _moment("to_end_since"),
     Column("created_by", String(255), nullable=False),
     _moment("created_at", required=True),
     _moment("started_at"),
@@ -436,6 +437,7 @@ job_records = _table(
     _moment("completed_at"),
     Index(None, "status", "created_at", "job_id"),
     Index(None, "created_by", "created_at"),
+    Index(None, "to_end_since", **_where("to_end_since IS NOT NULL")),
 )
 
 job_executors = _table(

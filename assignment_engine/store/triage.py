@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, delete, func, select
 from sqlalchemy.engine import Connection
 
-from assignment_engine.domain.conversations import TicketFinding, Triage
+from assignment_engine.domain.conversations import TicketFinding, Triage, TriagedField
 from assignment_engine.domain.errors import NotFoundError
-from assignment_engine.store.rows import chunks, insert_rows, rows_in, update_rows
+from assignment_engine.domain.types import TaskStatus
+from assignment_engine.store.rows import chunks, hours_of, insert_rows, rows_in, update_rows
 from assignment_engine.store.tables import employees, past_assignments, task_triage, tasks
 
 _KEY = task_triage.c.task_id
@@ -49,6 +50,19 @@ class TriageResults:
         """The fields that each of these tasks has from triage."""
         rows = rows_in(self._connection, select(_KEY, task_triage.c.findings), _KEY, task_ids)
         return {row.task_id: frozenset(item["field"] for item in row.findings if item["applied"]) for row in rows}
+
+    def texts(self, task_ids: Collection[str]) -> dict[str, tuple[str, str]]:
+        """Title and description of those of these tasks that are there."""
+        query = select(tasks.c.task_id, tasks.c.title, tasks.c.description).where(tasks.c.deleted_at.is_(None))
+        rows = rows_in(self._connection, query, tasks.c.task_id, task_ids)
+        return {row.task_id: (row.title or "", row.description or "") for row in rows}
+
+    def fields(self, task_ids: Collection[str]) -> dict[str, tuple[TaskStatus, dict[TriagedField, Any]]]:
+        """Status of those of these tasks that are there, and what they have of the fields that triage fills."""
+        columns = {field: tasks.c[field.value] for field in TriagedField if field is not TriagedField.HOURS}
+        query = select(tasks.c.task_id, tasks.c.status, tasks.c.estimated_seconds, *columns.values())
+        rows = rows_in(self._connection, query.where(tasks.c.deleted_at.is_(None)), tasks.c.task_id, task_ids)
+        return {row.task_id: (TaskStatus(row.status), _fields(row, columns)) for row in rows}
 
     def keep(self, found: Mapping[str, tuple[Sequence[TicketFinding], str | None]], now: datetime) -> None:
         """Keep the findings and the note of each task in place of those before."""
@@ -101,3 +115,8 @@ class TriageResults:
 
 def _findings(stored: Sequence[Mapping[str, object]] | None) -> tuple[TicketFinding, ...]:
     return tuple(TicketFinding(**item) for item in stored or ())
+
+
+def _fields(row: Row[Any], names: Iterable[TriagedField]) -> dict[TriagedField, Any]:
+    hours = None if row.estimated_seconds is None else hours_of(row.estimated_seconds)
+    return {**{name: getattr(row, name.value) for name in names}, TriagedField.HOURS: hours}

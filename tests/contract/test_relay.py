@@ -311,6 +311,16 @@ def test_a_stream_of_another_database_is_left_alone(small, redis_server, deliver
     assert cursor(small, "redis").error == "the stream has events of another database"
 
 
+def test_what_an_older_snapshot_of_redis_lacks_is_sent_again(small, delivery, redis_server):
+    sink = RedisSink(RedisStreams(redis_server.url), "events", 1000)
+    part = delivery(small, sink)
+    step(part)
+    redis_server.client.delete("events")
+    assert list(sink.send(published(small)[:2])) == [2]
+    step(part)
+    assert [entry for entry, _ in redis_server.client.xrange("events")] == [f"{n}-0" for n in range(1, 7)]
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_redis_may_end_and_come_back_with_or_without_what_it_had(small, keep, delivery):
     with running_redis(keep=keep) as server:

@@ -37,13 +37,13 @@ def work(url: str, holder: str, receiver_url: str, redis_url: str) -> None:
 
 
 class Workers:
-    """Two processes; one that is killed is replaced."""
+    """So many processes; one that is killed is replaced."""
 
-    def __init__(self, database, *addresses):
+    def __init__(self, database, processes, *addresses):
         self._database, self._addresses, self._count = database, addresses, 0
         self._url = database.engine.url.render_as_string(hide_password=False)
         self.running = {}
-        for _ in range(2):
+        for _ in range(processes):
             self.start()
 
     def start(self):
@@ -91,7 +91,7 @@ def wait_until(condition, seconds=60.0):
         time.sleep(0.05)
 
 
-def survive(database, redis_server, seconds, kills_at_least, seed):
+def survive(database, redis_server, *, processes, seconds, kills_at_least, seed):
     """Write, kill and replace for some time; then everything has arrived, in order."""
     moments = random.Random(seed)
     stock(database)
@@ -99,7 +99,7 @@ def survive(database, redis_server, seconds, kills_at_least, seed):
     writers = [threading.Thread(target=write_until, args=(stop, database, w)) for w in range(2)]
     with ExitStack() as stack:
         receiver = stack.enter_context(receiving())
-        workers = Workers(database, receiver.url, redis_server.url)
+        workers = Workers(database, processes, receiver.url, redis_server.url)
         stack.callback(workers.end)
         for writer in writers:
             writer.start()
@@ -129,10 +129,11 @@ def survive(database, redis_server, seconds, kills_at_least, seed):
 
 
 def test_killed_leaders_lose_nothing(database, redis_server):
-    survive(database, redis_server, seconds=0, kills_at_least=2, seed=1)
+    survive(database, redis_server, processes=2, seconds=0, kills_at_least=2, seed=1)
 
 
 @pytest.mark.slow
 def test_killed_leaders_lose_nothing_for_long(database, redis_server):
     """RELAY_KILL_SECONDS says for how long."""
-    survive(database, redis_server, seconds=LONG_SECONDS, kills_at_least=5, seed=datetime.now(UTC).microsecond)
+    seed = datetime.now(UTC).microsecond
+    survive(database, redis_server, processes=4, seconds=LONG_SECONDS, kills_at_least=5, seed=seed)

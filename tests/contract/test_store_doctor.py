@@ -68,7 +68,7 @@ DAMAGE = [
     ("orphan", "a-completed", "DELETE FROM employees"),
     ("orphan", "log", "UPDATE ml_training_data SET assignment_id = 'none'"),
     ("orphan", "a-failed", "DELETE FROM task_assignments WHERE assignment_id = 'a-failed'"),
-    ("outside_session", "a-live", "UPDATE task_assignments SET assigned_at = created_at WHERE assignment_id = 'a-live'"),
+    ("outside_session", "a-live", "UPDATE task_assignments SET assigned_at = '2026-01-01 00:00:00'"),
     ("outside_session", "a-live", "DELETE FROM sessions"),
     ("outside_session", "a-once", "UPDATE sessions SET closed_at = opened_at WHERE session_id = 'once'"),
     ("session_differs", "now", "UPDATE employees SET session_id = NULL, free_at = NULL WHERE employee_id = 'cy'"),

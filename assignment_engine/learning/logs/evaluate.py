@@ -19,6 +19,7 @@ from assignment_engine.learning.logs.replay import replay
 from assignment_engine.learning.logs.replayed import Replayed
 from assignment_engine.learning.logs.slices import Slices
 from assignment_engine.learning.logs.success import success_table
+from assignment_engine.learning.logs.words import triage_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +31,13 @@ CAVEATS = (
     "Read top-k together with coverage and the size of the candidate sets.",
 )
 _TABLES = {"choice": choice_table, "success": success_table, "hours": duration_table}
+_TITLES = {
+    "choice": "Choice: who was chosen",
+    "success": "Success of the pair that was chosen",
+    "hours": "Time to completion, hours",
+    "triage": "Triage from the words of the title",
+}
+TABLES = (*_TABLES, "triage")
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ def evaluate_log(
     adapter: Adapter,
     *,
     seeds: Sequence[int] = SEEDS,
-    tables: Sequence[str] = tuple(_TABLES),
+    tables: Sequence[str] = TABLES,
 ) -> LogReport:
     """Replay a log, learn from its first decisions and measure on its last 20 %.
 
@@ -57,7 +65,7 @@ def evaluate_log(
     log : a CSV file (`.gz` too), or a frame with the same columns.
     adapter : what the columns mean; see `read_adapter`.
     seeds : learned rows are means over them.
-    tables : any of choice, success, hours.
+    tables : any of choice, success, hours, triage; the last one only where the log has titles.
 
     Raises
     ------
@@ -80,7 +88,8 @@ def evaluate_log(
                 "seeds": list(seeds),
             },
             "leak_test": leak_test(cases, adapter, replayed, slices.test_start),
-            **{name: _TABLES[name](replayed, slices, seeds=seeds) for name in tables},
+            **{name: table(replayed, slices, seeds=seeds) for name, table in _TABLES.items() if name in tables},
+            **({"triage": triage_table(cases, slices)} if "triage" in tables and adapter.fields.title else {}),
             "caveats": list(CAVEATS),
         }
     )
@@ -119,8 +128,7 @@ def tables_of(report: LogReport) -> str:
         f"the test begins at {content['split']['test_start']}",
         f"leak test at {leak['moment']}: {leak['changed_pairs']} of {leak['pairs']:,} earlier pairs changed",
     ]
-    for name, title in (("choice", "Choice: who was chosen"), ("success", "Success of the pair that was chosen"),
-                        ("hours", "Time to completion, hours")):  # fmt: skip
+    for name, title in _TITLES.items():
         if name in content:
             lines += ["", *_table(title, content[name])]
     return "\n".join([*lines, "", *content["caveats"]])

@@ -35,6 +35,7 @@ class Cycle:
 
     def run(self) -> float:
         """Do everything that is due; the seconds until something is next."""
+        self.dispatcher.warm_up()
         if self._unit(self._begin):
             self._each(self._silent, self._close)
         self._each(self._missed, self._expire)

@@ -58,6 +58,10 @@ class Dispatcher:
         """The scorer and matcher in use."""
         return self.load_core()
 
+    def warm_up(self) -> None:
+        """Call this before the first transaction of a process: the model is loaded here and not in it."""
+        self.memory.once(self.core.warm_up)
+
     def settle(
         self, unit: UnitOfWork, now: datetime, people: Collection[str] = (), tasks: Collection[str] = ()
     ) -> list[Assignment]:
@@ -77,9 +81,7 @@ class Dispatcher:
 
     def place(self, unit: UnitOfWork, task_ids: Collection[str], now: datetime) -> None:
         """Find the places of tasks that are locked, and people for those that wait for nothing else."""
-        waiting = find_places(unit, task_ids, now)
-        if unit.employees.free(now, 1):
-            self.find_people(unit, waiting, now)
+        self.find_people(unit, find_places(unit, task_ids, now), now)
 
     def look_again(self, people: Collection[str], tasks: Collection[str]) -> None:
         """After the commit: whoever became free and whatever came at the same instant find each other now."""
@@ -99,9 +101,14 @@ class Dispatcher:
 
     def find_people(self, unit: UnitOfWork, waiting: Mapping[str, StoredTask], now: datetime) -> list[Assignment]:
         """People for waiting tasks, those first that come first in their queues."""
-        order = sorted(waiting.values(), key=lambda task: (task.rank_at or now, task.task_id))
-        found = (self._find_person(unit, task, now) for task in order)
-        return [assignment for assignment in found if assignment is not None]
+        given: list[Assignment] = []
+        for task in sorted(waiting.values(), key=lambda task: (task.rank_at or now, task.task_id)):
+            if not unit.employees.is_any_free(now):
+                break
+            assignment = self._find_person(unit, task, now)
+            if assignment is not None:
+                given.append(assignment)
+        return given
 
     def fill(self, unit: UnitOfWork, employee_id: str, now: datetime, *, fresh: bool = False) -> list[Assignment]:
         """Give a person work until nothing more fits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -41,9 +41,19 @@ class Memory:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._preparing = threading.Lock()
+        self._is_prepared = False
         self._priors: _Kept[Priors] = _Kept(PRIORS_KEPT)
         self._streams: _Kept[tuple[Stream, ...]] = _Kept(STREAMS_KEPT)
         self._tasks: OrderedDict[Spot, StoredTask] = OrderedDict()
+
+    def once(self, prepare: Callable[[], None]) -> None:
+        """Let `prepare` be done once in this process; who comes meanwhile waits for it."""
+        if not self._is_prepared:
+            with self._preparing:
+                if not self._is_prepared:
+                    prepare()
+                    self._is_prepared = True
 
     def priors(self, unit: UnitOfWork, now: datetime) -> Priors | None:
         """The outcomes of everybody, read every minute, so that completions never fight over one row.

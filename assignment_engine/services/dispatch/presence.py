@@ -55,6 +55,12 @@ def require_session(unit: UnitOfWork, employee_id: str, session_id: str | None, 
         raise SessionClosedError
 
 
+def note_reading(unit: UnitOfWork, actor: Actor, now: datetime) -> None:
+    """The same for a call that changes nothing, which is answered whichever session it names."""
+    if actor.employee_id is not None:
+        unit.sessions.seen(actor.employee_id, actor.session, now)
+
+
 def logout(
     unit: UnitOfWork, dispatcher: Dispatcher, employee_id: str, session_id: str | None, actor: Actor
 ) -> Released:
@@ -159,6 +165,6 @@ def _presence(unit: UnitOfWork, dispatcher: Dispatcher, session: Session) -> Pre
         fence=session.fence,
         heartbeat_seconds=timeout / HEARTBEATS_PER_TIMEOUT,
         timeout_seconds=timeout,
-        paused=unit.employees.get(session.employee_id).paused,
+        paused=session.paused,
         assignments=unit.assignments.active_of([session.employee_id]),
     )

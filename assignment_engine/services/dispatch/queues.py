@@ -46,7 +46,7 @@ def set_queue(unit: UnitOfWork, dispatcher: Dispatcher, name: str, changes: Mapp
     InvalidInputError
     """
     now = unit.now()
-    before = unit.queues.named([name], lock=True)[name].model_dump()
+    before = unit.queues.hold(name, now).model_dump()
     queue = Queue(**{**before, **changes, "name": name})
     unit.queues.put(queue, now)
     if unit.waiting.move_queue(name, now):

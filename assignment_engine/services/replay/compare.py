@@ -15,7 +15,7 @@ from pydantic import Field
 
 from assignment_engine.domain.errors import ConfigurationError
 from assignment_engine.domain.records import Record
-from assignment_engine.services.replay.log import NOBODY, WorkLog
+from assignment_engine.services.replay.log import WorkLog
 from assignment_engine.services.replay.measures import Measures, Outcome
 from assignment_engine.services.replay.office import Policy
 from assignment_engine.services.replay.simulation import Course, simulate
@@ -56,10 +56,10 @@ class Comparison:
     is_part: bool = False
 
     @property
-    def unnamed(self) -> float:
+    def nameless(self) -> float:
         """The share of the work of which the log does not say whose it was."""
-        work = [stretch for stretch in self.log.stretches if stretch.item != NOBODY]
-        return sum(s.seconds for s in work if s.person == NOBODY) / sum(s.seconds for s in work)
+        whole = sum(stretch.seconds for stretch in self.log.stretches)
+        return sum(s.seconds for s in self.log.stretches if s.person >= self.log.named) / whole
 
 
 Progress = Callable[[int, str, int], Callable[[], object]]
@@ -104,9 +104,9 @@ def compare(
             for number, policy in enumerate(policies)
         ]
         courses = _worked_off(runs, processes)
-    happened = _row(HAPPENED, Outcome(part.items, part.stretches, shifts, part.end))
+    happened = _row(HAPPENED, Outcome(part.items, part.stretches, shifts, part.end, part.named))
     rows = [
-        _row(policy.name, Outcome(part.items, course.stretches, shifts, part.end, course.finished), course)
+        _row(policy.name, Outcome(part.items, course.stretches, shifts, part.end, part.named, course.finished), course)
         for policy, course in zip(policies, courses, strict=True)
     ]
     return Comparison(part, shifts, taken, (happened, *rows), is_part=between is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,19 +19,24 @@ from assignment_engine.learning.logs.columns import check_columns, holds, joined
 if TYPE_CHECKING:
     import pandas as pd
 
-NOBODY = -1
+NO_ITEM = -1
 SECONDS_PER_HOUR = 3600.0
+_NAMELESS = -1
 _PRIORITIES = {priority.level: priority for priority in Priority}
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Somebody at work on one task without a break; seconds since 1970 UTC. `person` is NOBODY without a name."""
+    """Somebody at work on one task without a break; seconds since 1970 UTC.
+
+    `is_first` marks the work for which the task waited in its queue; all other work on it is later.
+    """
 
     item: int
     person: int
     began: float
     ended: float
+    is_first: bool = True
 
     @property
     def seconds(self) -> float:
@@ -40,16 +45,11 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Item:
-    """A task that waited in the queue, and what became of it.
-
-    `person` is who began it (NOBODY where the log does not say), `seconds` is all the work on it. Times are seconds
-    since 1970 UTC.
-    """
+    """A task that waited in the queue: when it came (seconds since 1970 UTC), who began it, and how long that took."""
 
     number: int
     arrived: float
     kind: int
-    began: float
     person: int
     seconds: float
     priority: Priority = Priority.MEDIUM
@@ -58,12 +58,16 @@ class Item:
 
 @dataclass(frozen=True)
 class WorkLog:
-    """Items by arrival, numbered as they stand; stretches by their begin. `people` and `kinds` are names."""
+    """Items by arrival, numbered as they stand; stretches by their begin.
+
+    `people` and `kinds` are names; after the first `named` people come those without a name in the log.
+    """
 
     name: str
     items: tuple[Item, ...]
     stretches: tuple[Stretch, ...] = field(repr=False)
     people: tuple[str, ...]
+    named: int
     kinds: tuple[str, ...]
     left_out: dict[str, int] = field(default_factory=dict)
 
@@ -73,7 +77,7 @@ class WorkLog:
         return max(stretch.ended for stretch in self.stretches)
 
     def between(self, start: float, end: float) -> WorkLog:
-        """The items that arrived in that time; work on others is not part of it.
+        """The items that arrived in that time. Work on others that was done then counts as later work.
 
         Raises
         ------
@@ -84,13 +88,18 @@ class WorkLog:
         if not kept:
             raise InvalidInputError.at("", "no task of the log arrived in that time")
         numbers_kept = {item.number: number for number, item in enumerate(kept)}
-        items = tuple(Item(**{**vars(item), "number": number}) for number, item in enumerate(kept))
+        items = tuple(replace(item, number=number) for number, item in enumerate(kept))
         stretches = tuple(
-            Stretch(numbers_kept.get(s.item, NOBODY), s.person, s.began, min(s.ended, end))
+            replace(
+                s,
+                item=numbers_kept.get(s.item, NO_ITEM),
+                ended=min(s.ended, end),
+                is_first=s.is_first and s.item in numbers_kept,
+            )
             for s in self.stretches
             if start <= s.began < end
         )
-        return WorkLog(self.name, items, stretches, self.people, self.kinds, self.left_out)
+        return replace(self, items=items, stretches=stretches)
 
 
 def read_work_log(log: Path | pd.DataFrame, adapter: Adapter) -> WorkLog:
@@ -125,7 +134,7 @@ class _Found:
     def joined(self, rows: pd.DataFrame, adapter: Adapter) -> WorkLog:
         """Items with everything about them, those that nobody ever worked on left out."""
         work: dict[int, list[Stretch]] = {}
-        for stretch in sorted(self.stretches, key=lambda s: s.began):
+        for stretch in self._with_nameless():
             work.setdefault(stretch.item, []).append(stretch)
         self.left_out["tasks that nobody worked on"] += len(self.rows) - len(work)
         if not work:
@@ -139,22 +148,42 @@ class _Found:
                 number=new,
                 arrived=self.arrived[old],
                 kind=int(kinds[old]),
-                began=work[old][0].began,
                 person=work[old][0].person,
-                seconds=sum(stretch.seconds for stretch in work[old]),
+                seconds=work[old][0].seconds,
                 priority=priorities[old],
                 deadline=None if np.isnan(deadlines[old]) else float(deadlines[old]),
             )
             for new, old in enumerate(order)
         ]
         stretches = [
-            Stretch(new, stretch.person, stretch.began, stretch.ended)
+            replace(stretch, item=new, is_first=stretch is work[old][0])
             for new, old in enumerate(order)
             for stretch in work[old]
         ]
         stretches.sort(key=lambda s: (s.began, s.item))
         left_out = {reason: count for reason, count in self.left_out.items() if count}
-        return WorkLog(adapter.name, tuple(items), tuple(stretches), self.people, names, left_out)
+        people = (*self.people, *(f"nameless {number}" for number in range(1, self._nameless(stretches) + 1)))
+        return WorkLog(adapter.name, tuple(items), tuple(stretches), people, len(self.people), names, left_out)
+
+    def _nameless(self, stretches: Sequence[Stretch]) -> int:
+        return max(0, max(stretch.person for stretch in stretches) + 1 - len(self.people))
+
+    def _with_nameless(self) -> list[Stretch]:
+        """Stretches by their begin; those without a name are given to as few nameless people as could have done them.
+
+        Of those who could, whoever ended last takes the next one.
+        """
+        until: list[float] = []
+        found: list[Stretch] = []
+        for stretch in sorted(self.stretches, key=lambda s: s.began):
+            if stretch.person != _NAMELESS:
+                found.append(stretch)
+                continue
+            able = [lane for lane, ended in enumerate(until) if ended <= stretch.began]
+            lane = max(able, key=lambda number: until[number], default=len(until))
+            until[lane : lane + 1] = [stretch.ended]
+            found.append(replace(stretch, person=len(self.people) + lane))
+        return found
 
 
 def _of_events(rows: pd.DataFrame, adapter: Adapter, work: Work) -> _Found:
@@ -184,7 +213,7 @@ def _of_events(rows: pd.DataFrame, adapter: Adapter, work: Work) -> _Found:
             if case in begun:
                 item, who, began = begun.pop(case)
                 ended = min(moment, began + work.longest_hours * SECONDS_PER_HOUR)
-                found.stretches.append(Stretch(item, who if who != NOBODY else person, began, ended))
+                found.stretches.append(Stretch(item, who if who != _NAMELESS else person, began, ended))
     found.left_out["begins without an end"] += len(begun)
     return found
 

@@ -11,7 +11,7 @@ import numpy as np
 from assignment_engine.allocation.report import gini
 from assignment_engine.domain.records import Record
 from assignment_engine.features.arrays import Floats
-from assignment_engine.services.replay.log import NOBODY, SECONDS_PER_HOUR, Item, Stretch
+from assignment_engine.services.replay.log import SECONDS_PER_HOUR, Item, Stretch
 from assignment_engine.services.replay.staff import Shift
 
 
@@ -28,7 +28,8 @@ class Measures(Record):
     """One row of the table. Shares are 0 to 1; what cannot be said is None.
 
     `utilisation` is the time at work among the time that people were there, `gini_hours` and `gini_utilisation` say
-    how uneven hours and busy shares of people are, `late` is the share of tasks with a deadline that missed it.
+    how uneven hours and busy shares of people are, `late` is the share of tasks with a deadline of which the first work
+    ended after it.
     """
 
     tasks: int
@@ -45,30 +46,38 @@ class Measures(Record):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Everything that is measured: who worked on what, who was there, and what was finished (None: all begun)."""
+    """Everything that is measured: who worked on what and who was there; `named` people have a name in the log.
+
+    `finished` are the tasks of which the first work was ended (None: all that were begun).
+    """
 
     items: Sequence[Item]
     stretches: Sequence[Stretch]
     shifts: Sequence[Shift]
     end: float
+    named: int
     finished: Collection[int] | None = None
 
     def waits(self) -> Floats:
-        """Hours of each item."""
+        """Hours from the arrival of each item until somebody began it."""
         begun = self._first()
         arrived = np.array([item.arrived for item in self.items])
         at = np.array([begun[item.number].began if item.number in begun else self.end for item in self.items])
         return np.maximum(at - arrived, 0.0) / SECONDS_PER_HOUR
 
+    def waits_by_kind(self) -> dict[int, Floats]:
+        """The same for each kind of work that came."""
+        waits, kinds = self.waits(), np.array([item.kind for item in self.items])
+        return {int(kind): waits[kinds == kind] for kind in np.unique(kinds)}
+
     def _first(self) -> dict[int, Stretch]:
         """The stretch that began each item."""
         ordered = sorted(self.stretches, key=lambda s: s.began, reverse=True)
-        return {stretch.item: stretch for stretch in ordered if stretch.item != NOBODY}
+        return {stretch.item: stretch for stretch in ordered if stretch.is_first}
 
     def worked(self) -> dict[int, float]:
         """Hours of each person, those on several tasks at once counted once."""
-        named = (stretch for stretch in self.stretches if NOBODY not in (stretch.person, stretch.item))
-        ordered = sorted(named, key=lambda s: (s.person, s.began))
+        ordered = sorted(self.stretches, key=lambda s: (s.person, s.began))
         groups = groupby(ordered, key=lambda s: s.person)
         return {person: _union(list(group)) / SECONDS_PER_HOUR for person, group in groups}
 
@@ -105,11 +114,12 @@ class Outcome:
 
     def _named(self, first: dict[int, Stretch]) -> list[Item]:
         """Items that began, of which the log says who began them."""
-        return [item for item in self.items if item.person != NOBODY and item.number in first]
+        return [item for item in self.items if item.person < self.named and item.number in first]
 
     def _hours_late(self) -> list[float]:
         """Of each item with a deadline, those that are not finished counted until the end."""
-        last = {stretch.item: stretch.ended for stretch in sorted(self.stretches, key=lambda s: s.ended)}
+        first = (stretch for stretch in self.stretches if stretch.is_first)
+        last = {stretch.item: stretch.ended for stretch in sorted(first, key=lambda s: s.ended)}
         done = last.keys() if self.finished is None else self.finished
         ends = ((item.deadline, last[item.number] if item.number in done else self.end) for item in self.items)
         return [(end - deadline) / SECONDS_PER_HOUR for deadline, end in ends if deadline is not None]

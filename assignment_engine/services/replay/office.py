@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from assignment_engine.domain.actors import Actor
@@ -152,6 +154,14 @@ class Office:
     def login(self, person: int) -> tuple[Assignment, ...]:
         """Somebody comes; what they got."""
         return self._run(lambda unit: presence.login(unit, self._dispatcher, person_id(person))).assignments
+
+    def pause(self, person: int) -> None:
+        """Somebody is there and has something else to do."""
+        self._run(lambda unit: presence.pause(unit, self._dispatcher, person_id(person), None))
+
+    def resume(self, person: int) -> tuple[Assignment, ...]:
+        """Somebody is free again; what they got."""
+        return self._run(lambda unit: presence.resume(unit, self._dispatcher, person_id(person), None)).assignments
 
     def logout(self, person: int) -> None:
         """Somebody goes, and what they have goes back into the queue."""

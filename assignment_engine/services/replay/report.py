@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from assignment_engine.features.arrays import Floats
 from assignment_engine.services.replay.compare import HAPPENED, Comparison, Replayed
 from assignment_engine.services.replay.log import SECONDS_PER_HOUR
 
@@ -21,13 +25,15 @@ def content_of(found: Comparison) -> dict[str, Any]:
         "hours_present": _hours_present(found),
         "left_out": found.log.left_out,
         "assumptions": found.assumptions.model_dump(),
-        "policies": [_content_of_row(row) for row in found.rows],
+        "policies": [_content_of_row(row, found.log.kinds) for row in found.rows],
         "caveats": list(caveats(found)),
     }
 
 
-def _content_of_row(row: Replayed) -> dict[str, Any]:
-    content = {"policy": row.policy, **row.measures.model_dump()}
+def _content_of_row(row: Replayed, kinds: Sequence[str]) -> dict[str, Any]:
+    content: dict[str, Any] = {"policy": row.policy, **row.measures.model_dump()}
+    by_kind = row.outcome.waits_by_kind()
+    content["mean_wait_by_kind"] = {kinds[kind]: float(waits.mean()) for kind, waits in by_kind.items()}
     if row.course is not None:
         content["handed_on"] = row.course.handed_on
         content["finished"] = len(row.course.finished)
@@ -40,15 +46,31 @@ def _content_of_row(row: Replayed) -> dict[str, Any]:
 def text_of(found: Comparison) -> str:
     """The table, and under it what it was made of and what it cannot say."""
     table = _aligned([_HEAD, *(_cells(row) for row in found.rows)])
-    left_out = ", ".join(f"{count:,} {reason}" for reason, count in found.log.left_out.items())
-    about = [
-        f"{found.log.name}: {len(found.log.items):,} tasks, {len({s.person for s in found.shifts})} people in "
-        f"{len(found.shifts):,} shifts of together {_hours_present(found):,.0f} hours",
-        *([f"left out: {left_out}"] if left_out else []),
-        *(_engine(row) for row in found.rows if row.course is not None),
-    ]
+    about = [_about(found), *(_engine(row) for row in found.rows if row.course is not None)]
     notes = [f"{number}. {text}" for number, text in enumerate(caveats(found), start=1)]
-    return "\n".join([table, "", *about, "", "What these numbers cannot say:", *notes])
+    return "\n".join([table, "", _kinds(found), "", *about, "", "What these numbers cannot say:", *notes])
+
+
+def _about(found: Comparison) -> str:
+    """What was replayed, and what was not."""
+    log, people = found.log, len({shift.person for shift in found.shifts})
+    counts = f"{len(log.items):,} tasks, {people} people in {len(found.shifts):,} shifts"
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in log.left_out.items())
+    return f"{log.name}: {counts} of together {_hours_present(found):,.0f} hours; left out: {left_out or 'nothing'}"
+
+
+def _kinds(found: Comparison) -> str:
+    """Mean and median waits for each kind of work."""
+    kinds = sorted({item.kind for item in found.log.items})
+    head = ("wait h: mean / median", "tasks", *(row.policy for row in found.rows))
+    waits = [row.outcome.waits_by_kind() for row in found.rows]
+    return _aligned(
+        [head, *(_kind_cells(found.log.kinds[kind], [by_kind[kind] for by_kind in waits]) for kind in kinds)]
+    )
+
+
+def _kind_cells(name: str, waits: list[Floats]) -> tuple[str, ...]:
+    return name, f"{waits[0].size:,}", *(f"{hours.mean():.1f} / {np.median(hours):.1f}" for hours in waits)
 
 
 def _hours_present(found: Comparison) -> float:
@@ -75,7 +97,10 @@ def _three(value: float | None) -> str:
 def _aligned(rows: list[tuple[str, ...]]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = (
-        [cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        [
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         for row in rows
     )
     return "\n".join("  ".join(line).rstrip() for line in lines)
@@ -96,23 +121,5 @@ def _engine(row: Replayed) -> str:
 def caveats(found: Comparison) -> tuple[str, ...]:
     """What a replay assumes or cannot know; to be read with every number of it."""
     taken = found.assumptions
-    part = (
-        "Only tasks that arrived in the chosen time are worked on: what was left from before is missing, although "
-        "people were there for it too.",
-    )
-    return (
-        "Nobody was really asked: a log cannot say whether somebody else would have done a task as well, or at all. "
-        "Waits, hours and loads follow from the assumptions below; the quality of the work does not.",
-        f"People are there from the begin of work to the end of the last work that follows within "
-        f"{taken.gap_minutes:g} minutes. Who was there with nothing to do is not seen, and who was busy with something "
-        "else counts as there: how busy people really were is not known.",
-        "A task takes whoever did it as long as it took; somebody else as much longer as their mean at this kind of "
-        "work is longer. Those means are of tasks that were chosen for people, and of the whole log.",
-        f"Who did a kind of work {taken.least} times can do it, from the first day on, nobody else can.",
-        "A task that people were at several times is done in one go, by as many as it takes until their shifts end. A "
-        "task arrives when it arrived, even if its cause came sooner or later in the replay; and where people waited "
-        "for somebody outside, as for a customer's call, the log's wait is none that a policy could shorten.",
-        f"{found.unnamed:.0%} of the work has no name in the log: it has to be done, but makes nobody present.",
-        "Doing as the past did and sharing work evenly are opposing goals: 'same person' says how alike, not how good.",
-        *(part if found.is_part else ()),
-    )
+    texts = _CAVEATS if not found.is_part else (*_CAVEATS, _OF_PART = """Only tasks that arrived in the chosen time wait in the queue; work on others is done when and by whom it
+    was done."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from assignment_engine.services.replay.log import NOBODY, SECONDS_PER_HOUR, Item, Stretch, WorkLog
+from assignment_engine.services.replay.log import SECONDS_PER_HOUR, Item, Stretch, WorkLog
 
 ENOUGH = 20.0  # so many stretches make half of the highest level of skill
+APPOINTMENT_GAP = 60.0  # seconds
 PRIOR = 10.0  # stretches that everybody's mean counts beside a person's own
 
 
@@ -32,8 +33,6 @@ def shifts_of(stretches: Sequence[Stretch], longest_gap: float) -> tuple[Shift, 
     now: dict[int, Shift] = {}
     for stretch in sorted(stretches, key=lambda s: s.began):
         before = now.get(stretch.person)
-        if stretch.person == NOBODY:
-            continue
         if before is not None and stretch.began - before.end <= longest_gap:
             now[stretch.person] = Shift(stretch.person, before.start, max(before.end, stretch.ended))
         else:
@@ -41,6 +40,11 @@ def shifts_of(stretches: Sequence[Stretch], longest_gap: float) -> tuple[Shift, 
             now[stretch.person] = Shift(stretch.person, stretch.began, stretch.ended)
     found += now.values()
     return tuple(sorted((shift for shift in found if shift.end > shift.start), key=lambda s: (s.start, s.person)))
+
+
+def appointments_of(stretches: Sequence[Stretch]) -> tuple[Shift, ...]:
+    """When people are busy with later work; what follows within a minute is one piece."""
+    return shifts_of([stretch for stretch in stretches if not stretch.is_first], APPOINTMENT_GAP)
 
 
 @dataclass
@@ -58,7 +62,7 @@ class _Total:
 
 @dataclass(frozen=True)
 class Staff:
-    """What the whole log says about its people. It is known to the replay only, not to whoever decides in it.
+    """What a whole log says about its people.
 
     Parameters
     ----------
@@ -73,17 +77,13 @@ class Staff:
     _of_items: dict[int, _Total] = field(default_factory=lambda: defaultdict(_Total), repr=False)
 
     def __post_init__(self) -> None:
-        for stretch, kind in self._named():
+        for stretch in self.log.stretches:
+            kind = self.log.items[stretch.item].kind
             self._counts[stretch.person, kind] += 1
             self._usual[kind].add(stretch.seconds)
             self._of_person[stretch.person, kind].add(stretch.seconds)
         for item in self.log.items:
             self._of_items[item.kind].add(item.seconds)
-
-    def _named(self) -> Iterator[tuple[Stretch, int]]:
-        for stretch in self.log.stretches:
-            if stretch.person != NOBODY and stretch.item != NOBODY:
-                yield stretch, self.log.items[stretch.item].kind
 
     def needed(self, kind: int) -> int:
         """How often somebody must have done this kind; less than `least` where nobody did it so often."""
@@ -103,7 +103,7 @@ class Staff:
 
         Mean lengths of a stretch of this kind of work are compared, each drawn towards everybody's as if by ten more.
         """
-        if item.person in (person, NOBODY):
+        if item.person == person:
             return 1.0
         return self._mean(person, item.kind) / self._mean(item.person, item.kind)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
-from assignment_engine.domain.conversations import TicketFinding
-from assignment_engine.domain.records import StoredTask
+from assignment_engine.domain.conversations import TicketFinding, TriagedField
 from assignment_engine.domain.types import TaskStatus
 from assignment_engine.features.skills import SkillMatcher
 from assignment_engine.services.triage.rules import CategoryReader, ComplexityReader, HoursReader
@@ -88,7 +88,8 @@ class TriageWorker:
 
     def run_once(self) -> int:
         """Claim one batch, read it and write the findings; how many tickets were claimed."""
-        self._look_up_names()
+        if not self._look():
+            return 0
         taken = self._database.run(self._take)
         if taken.tickets:
             readings, failures = self._read(taken)
@@ -105,23 +106,22 @@ class TriageWorker:
         by_id = {claim.key: claim for claim in claims}
         said = unit.conversations.of_tasks(by_id)
         tickets = [
-            Ticket(
-                task.task_id,
-                task.title or "",
-                task.description or "",
-                tuple(c.content for c in said.get(task.task_id, ())),
-            )
-            for task in unit.tasks.get_many(by_id)
+            Ticket(task_id, title, description, tuple(c.content for c in said.get(task_id, ())))
+            for task_id, (title, description) in unit.triage.texts(by_id).items()
         ]
         return _Taken(by_id, tuple(tickets))
 
-    def _look_up_names(self) -> None:
-        """Ask now and then what the organisation has names for."""
+    def _look(self) -> bool:
+        """Whether a ticket is due; asks now and then what the organisation has names for."""
         with self._database.read() as unit:
             now = unit.now()
+            due = unit.triage_claims.next_due()
+            if due is None or due > now:
+                return False
             if self._known.at is None or now - self._known.at >= self._settings.vocabulary_age:
                 vocabulary = Vocabulary(unit.triage.known_skills(), unit.triage.known_categories(), self._phrases)
                 self._known = _Known(now, vocabulary, self._make_reader(vocabulary))
+        return True
 
     def _read(self, taken: _Taken) -> tuple[dict[str, Reading], dict[Claim, str]]:
         """The reading of each ticket, and what went wrong with the others."""
@@ -161,12 +161,10 @@ class TriageWorker:
             self._on_triaged(unit, sorted(results))
 
     def _results(self, unit: UnitOfWork, done: Mapping[str, Reading]) -> dict[str, _Result]:
-        filled = unit.triage.filled(done)
+        filled, confident = unit.triage.filled(done), self._settings.confident
         return {
-            task.task_id: _result(
-                task, done[task.task_id].findings, filled.get(task.task_id, frozenset()), self._settings.confident
-            )
-            for task in unit.tasks.get_many(done)
+            task_id: _result(status, fields, done[task_id].findings, filled.get(task_id, frozenset()), confident)
+            for task_id, (status, fields) in unit.triage.fields(done).items()
         }
 
 
@@ -194,18 +192,24 @@ class _Result:
     changes: Mapping[str, object]
 
 
-def _result(task: StoredTask, findings: Sequence[TicketFinding], filled: frozenset[str], confident: float) -> _Result:
-    """What `task` gets: fields that are empty or came from here before; what a person set stays, and a closed task.
+def _result(
+    status: TaskStatus,
+    fields: Mapping[TriagedField, Any],
+    findings: Sequence[TicketFinding],
+    filled: frozenset[str],
+    confident: float,
+) -> _Result:
+    """What a task gets: fields that are empty or came from here before; what a person set stays, and a closed task.
 
     What came from here before and cannot be read any more becomes unknown again.
     """
-    if task.status in _CLOSED:
-        return _Result(tuple(findings), {})
-    open_fields = {f.field for f in findings if getattr(task, f.field) is None or f.field in filled}
+    if status in _CLOSED:
+        kept = {f.field for f in findings if f.field in filled and fields[f.field] == f.value}
+        return _Result(tuple(f.model_copy(update={"applied": f.field in kept}) for f in findings), {})
     judged = tuple(
-        finding.model_copy(update={"applied": finding.field in open_fields and finding.confidence >= confident})
-        for finding in findings
+        f.model_copy(update={"applied": (fields[f.field] is None or f.field in filled) and f.confidence >= confident})
+        for f in findings
     )
-    found = {finding.field.value: finding.value for finding in judged if finding.applied}
-    wanted: dict[str, object] = {**dict.fromkeys(filled), **found}
-    return _Result(judged, {name: value for name, value in wanted.items() if getattr(task, name) != value})
+    found = {finding.field: finding.value for finding in judged if finding.applied}
+    wanted: dict[TriagedField, object] = {**dict.fromkeys(map(TriagedField, filled)), **found}
+    return _Result(judged, {field.value: value for field, value in wanted.items() if fields[field] != value})

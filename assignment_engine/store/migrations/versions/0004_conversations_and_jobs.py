@@ -108,7 +108,7 @@ def _create_jobs() -> None:
         sa.Column("error_detail", long_text(), nullable=True),
         sa.Column("attempts", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("executor_id", sa.String(length=128), nullable=True),
-        sa.Column("cancel_requested", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("to_end_since", UtcDateTime(), nullable=True),
         sa.Column("created_by", sa.String(length=255), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=True),
@@ -121,6 +121,15 @@ def _create_jobs() -> None:
         "ix_job_records_status_created_at_job_id", "job_records", ["status", "created_at", "job_id"], unique=False
     )
     op.create_index("ix_job_records_created_by_created_at", "job_records", ["created_by", "created_at"], unique=False)
+    where = sa.text("to_end_since IS NOT NULL")
+    op.create_index(
+        "ix_job_records_to_end_since",
+        "job_records",
+        ["to_end_since"],
+        unique=False,
+        postgresql_where=where,
+        sqlite_where=where,
+    )
     op.create_table(
         "job_executors",
         sa.Column("executor_id", id_type(128), nullable=False),

@@ -1,0 +1,145 @@
+"""Triage learned from finished tasks, and how long work takes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from assignment_engine.domain.errors import BundleError, TrainingError
+from assignment_engine.features.definition import FEATURE_NAMES
+from assignment_engine.learning.eta import EtaModel, Work, train_eta
+from assignment_engine.learning.triage import Finished, TriageModel, train_triage
+
+WORDS = {
+    "network": (("router", "vpn", "switch"), 8.0),
+    "printing": (("printer", "toner", "paper"), 1.0),
+    "accounts": (("password", "login", "token"), 0.5),
+}
+FILLER = ("please", "look", "at", "the", "again", "broken", "office", "today")
+
+
+def finished(count: int, seed: int) -> Finished:
+    """Each kind of work has its words and its usual hours."""
+    rng = np.random.default_rng(seed)
+    names = [str(name) for name in rng.choice(list(WORDS), count)]
+    texts = [
+        " ".join([*rng.choice(FILLER, 3), str(rng.choice(WORDS[name][0])), *rng.choice(FILLER, 2)]) for name in names
+    ]
+    hours = np.array([WORDS[name][1] for name in names]) * rng.lognormal(0.0, 0.2, count)
+    return Finished(texts, names, np.clip(hours / 10.0, 0.0, 1.0), hours)
+
+
+@pytest.fixture(scope="module")
+def model() -> TriageModel:
+    return train_triage(finished(600, 1))
+
+
+def test_words_tell_category_hours_and_complexity(model):
+    unseen = finished(300, 2)
+    guesses = model.guess(unseen.texts)
+    assert np.mean([g.category == name for g, name in zip(guesses, unseen.category, strict=True)]) > 0.97
+    hours = np.array([g.hours for g in guesses])
+    median = np.full(300, np.median(unseen.hours))
+    errors = [np.mean(np.abs(np.log(guessed / unseen.hours))) for guessed in (hours, median)]
+    assert errors[0] < 0.5 * errors[1]
+    assert all(0.0 <= g.complexity <= 1.0 and 0.0 < g.confidence <= 1.0 for g in guesses)
+
+
+def test_words_that_were_never_seen_are_guessed_with_less_confidence(model):
+    known, unknown = model.guess(["the router again", "zzz qqq"])
+    assert unknown.confidence < known.confidence
+
+
+def test_no_text_gives_no_guess(model):
+    assert model.guess([]) == ()
+
+
+def test_a_saved_model_guesses_the_same(model, tmp_path):
+    model.save(tmp_path / "triage")
+    texts = finished(20, 3).texts
+    assert TriageModel.load(tmp_path / "triage").guess(texts) == model.guess(texts)
+
+
+def test_a_changed_file_is_refused(model, tmp_path):
+    model.save(tmp_path / "triage")
+    with (tmp_path / "triage" / "hours.txt").open("a") as file:
+        file.write("x")
+    with pytest.raises(BundleError, match="sha256"):
+        TriageModel.load(tmp_path / "triage")
+    with pytest.raises(BundleError, match="cannot read"):
+        TriageModel.load(tmp_path / "elsewhere")
+
+
+def test_only_what_tasks_have_is_learned():
+    rows = finished(300, 4)
+    nothing = np.full(300, np.nan)
+    found = train_triage(Finished(rows.texts, [None] * 300, nothing, rows.hours)).guess(["the vpn today"])[0]
+    assert (found.category, found.complexity) == (None, None)
+    assert found.hours > 2.0
+
+
+def test_a_rare_category_is_not_named():
+    rows = finished(400, 5)
+    rare = ["rare" if i % 80 == 0 else name for i, name in enumerate(rows.category)]
+    model = train_triage(Finished(rows.texts, rare, rows.complexity, rows.hours))
+    assert "rare" not in {guess.category for guess in model.guess(rows.texts)}
+
+
+def test_a_handful_of_tasks_is_refused():
+    with pytest.raises(TrainingError, match="too few"):
+        train_triage(finished(50, 6))
+
+
+def drawn_work(count: int = 3000, *, seed: int = 8, seen_for: float | None = None) -> tuple[Work, np.ndarray]:
+    """Hours grow with the estimate; with `seen_for`, the older work was watched for so many hours at most."""
+    rng = np.random.default_rng(seed)
+    features = rng.random((count, len(FEATURE_NAMES)))
+    estimate = features[:, FEATURE_NAMES.index("estimated_hours")] = rng.uniform(1.0, 9.0, count)
+    true = estimate * rng.lognormal(0.0, 0.5, count)
+    limit = np.full(count, np.inf) if seen_for is None else np.where(np.arange(count) < 0.8 * count, seen_for, np.inf)
+    return Work(features, np.minimum(true, limit), true <= limit, np.zeros(count, dtype=np.int64)), true
+
+
+@pytest.fixture(scope="module")
+def eta() -> EtaModel:
+    return train_eta(drawn_work()[0])
+
+
+def test_p50_and_p90_are_what_they_say(eta):
+    work, true = drawn_work(seed=9)
+    half, most = eta.hours(work.features)
+    assert np.mean(true <= half) == pytest.approx(0.5, abs=0.05)
+    assert np.mean(true <= most) == pytest.approx(0.9, abs=0.04)
+    assert np.all(half <= most)
+
+
+def test_unfinished_work_does_not_make_estimates_short():
+    """A fifth of the work takes longer than it was watched: leaving it out makes the median too low."""
+    work, _ = drawn_work(seen_for=8.0)
+    unseen, true = drawn_work(seed=9)
+    half, _ = train_eta(work).hours(unseen.features)
+    left_out, _ = train_eta(work.take(work.ended)).hours(unseen.features)
+    assert np.mean(true <= left_out) < 0.45
+    assert 0.45 < np.mean(true <= half) < 0.65
+
+
+def test_the_estimate_moves_as_work_goes_on(eta):
+    features = drawn_work(5)[0].features
+    half, most = eta.hours(features)
+    for elapsed in (0.0, 5.0, 50.0):
+        still_half, still_most = eta.hours(features, np.full(5, elapsed))
+        assert np.all(still_half >= np.maximum(half - 1e-9, elapsed))
+        assert np.all(still_most >= still_half)
+        assert np.all(still_most >= np.minimum(most, still_most))
+    assert np.all(np.isfinite(eta.hours(features, np.full(5, 1e6))[1]))
+
+
+def test_a_saved_eta_says_the_same(eta, tmp_path):
+    eta.save(tmp_path / "eta")
+    features = drawn_work(5)[0].features
+    assert np.array_equal(EtaModel.load(tmp_path / "eta").hours(features), eta.hours(features))
+
+
+def test_too_little_finished_work_is_refused():
+    with pytest.raises(TrainingError, match="too few"):
+        train_eta(drawn_work(100)[0])
