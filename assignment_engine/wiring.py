@@ -110,7 +110,11 @@ def build_worker(engine: Engine, instance_id: str, stop: threading.Event | None 
     ConfigurationError
         If the address of a receiver cannot be used.
     """
-    loops = [*_event_loops(engine, instance_id, lambda name: worker.wake(name)), *_dispatch_loops(engine)]
+
+    def wake(loop: str) -> None:
+        worker.wake(loop)
+
+    loops = [*_event_loops(engine, instance_id, wake), *_dispatch_loops(engine)]
     loops += [*_triage_loops(engine, instance_id), build_job_loop(engine)]
     worker = Worker(engine.database, instance_id, loops, stop)
     engine.wake.add(lambda: worker.wake(CYCLE))

@@ -506,7 +506,7 @@ def scale(rows: int) -> Iterable[Row]:
         maker = f"from benchmarks.quality import large_file; from pathlib import Path; large_file(Path({str(path)!r}), {rows})"
         subprocess.run([sys.executable, "-c", maker], check=True)
         run = [sys.executable, "-m", "benchmarks.quality", "run-file", str(path), str(Path(directory) / "out")]
-        done = subprocess.run(run, check=True, capture_output=True, text=True)
+        done = subprocess.run(run, check=True, stdout=subprocess.PIPE, text=True)
         yield json.loads(done.stdout)
 
 
@@ -544,10 +544,10 @@ def run_file(path: Path, out: Path) -> None:
     from assignment_engine.quality.files import process_file
 
     started = time.perf_counter()
-    stages: dict[str, float] = {}
 
     def told(stage: str, share: float) -> None:
-        stages.setdefault(stage.split()[0], time.perf_counter() - started)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        print(f"{time.perf_counter() - started:7.1f} s {peak:6} MiB {share:4.0%} {stage}", file=sys.stderr)
 
     processed = process_file(path, out, progress=told)
     with (out / "large.id-map.csv").open(newline="") as stream:
@@ -557,6 +557,7 @@ def run_file(path: Path, out: Path) -> None:
         "rows": processed.metrics.rows,
         "MB": processed.metrics.file_size_bytes / 1e6,
         "seconds": processed.metrics.processing_time_seconds,
+        "CPU s": time.process_time(),
         "peak MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "removed": processed.duplicates.duplicates_removed,
         "of these copies": copies,
@@ -564,7 +565,6 @@ def run_file(path: Path, out: Path) -> None:
         "pairs compared": processed.duplicates.compared_pairs,
     }
     click.echo(json.dumps(row))
-    click.echo(str(stages), err=True)
 
 
 if __name__ == "__main__":

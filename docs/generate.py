@@ -11,6 +11,8 @@ from flask_openapi.openapi import OpenAPI
 from assignment_engine.config import SHORTEST_SECRET, Settings, read_settings
 from assignment_engine.domain.assignments import TRANSITIONS
 from assignment_engine.features.definition import FEATURES
+from assignment_engine.features.extended import FEATURE_SETS
+from assignment_engine.features.table import Feature
 from webapp.app import create_app
 from webapp.auth import Role, access_of
 
@@ -28,13 +30,24 @@ def features_page() -> str:
         "| # | name | of | unit | range | formula | missing when |",
         "|---|---|---|---|---|---|---|",
     ]
-    for number, feature in enumerate(FEATURES, start=1):
-        span = f"{_bound(feature.low)} to {_bound(feature.high)}"
-        lines.append(
-            f"| {number} | `{feature.name}` | {feature.group} | {feature.unit} | {span} "
-            f"| {feature.formula} | {feature.missing} |"
-        )
+    lines += [f"| {number} {_feature_row(feature)}" for number, feature in enumerate(FEATURES, start=1)]
+    lines += [
+        "",
+        "## Sets that a bundle may declare",
+        "",
+        "Beyond the 17 a bundle may take the sets `recency` and `context`, computed from `EmployeeHistory.recent` by",
+        "`assignment_engine/features/extended.py` in planning, live and in training alike.",
+        "",
+        "| set | name | of | unit | range | formula | missing when |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [f"| {name} {_feature_row(feature)}" for name, found in FEATURE_SETS.items() for feature in found]
     return "\n".join(lines) + "\n"
+
+
+def _feature_row(feature: Feature) -> str:
+    span = f"{_bound(feature.low)} to {_bound(feature.high)}"
+    return f"| `{feature.name}` | {feature.group} | {feature.unit} | {span} | {feature.formula} | {feature.missing} |"
 
 
 def _bound(value: float) -> str:

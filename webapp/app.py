@@ -34,7 +34,7 @@ from webapp.limits import limit_calls
 from webapp.metrics import Metrics
 from webapp.problems import Problem, refuse_invalid, register_problems
 from webapp.request_log import log_requests
-from webapp.signs import note_technician
+from webapp.signs import EVERY_SECONDS, SignsOfLife, note_readers
 from webapp.state import State, attach, state
 
 DESCRIPTION = "Decides who should do what. Every error is problem+json; both /x and /x/ answer."
@@ -62,7 +62,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     metrics.watch(app, engine)
     app.before_request(_check_access)
     limit_calls(app, engine.settings.rate_limit, engine.settings.redis_url)
-    app.before_request(note_technician)
+    note_readers(app, SignsOfLife(min(EVERY_SECONDS, engine.settings.session_timeout_seconds / 6)))
     register_problems(app)
     for part in (
         planning,

@@ -7,13 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from flask import g, request
+from flask import Flask, g, request
 
 from assignment_engine.domain.actors import Actor
 from assignment_engine.domain.errors import DatabaseUnavailableError
 from assignment_engine.services.dispatch.presence import note_reading
 from webapp.auth import Identity, Role
-from webapp.state import engine, state
+from webapp.state import engine
 
 _log = logging.getLogger(__name__)
 
@@ -41,15 +41,18 @@ class SignsOfLife:
         return True
 
 
-def note_technician() -> None:
-    """Before a technician's call is answered; those that write note it themselves."""
+def note_readers(app: Flask, signs: SignsOfLife) -> None:
+    """Let every call of a technician count; those that write note it themselves."""
+    app.before_request(lambda: _note_reader(signs))
+
+
+def _note_reader(signs: SignsOfLife) -> None:
     who: Identity | None = g.get("identity")
     if who is None or who.role is not Role.TECHNICIAN or request.method not in ("GET", "HEAD"):
         return
-    session = request.headers.get("X-Session")
-    if not state().signs.is_due(who.subject, session):
+    actor = Actor(who.subject, who.subject, request.headers.get("X-Session"))
+    if not signs.is_due(who.subject, actor.session):
         return
-    actor = Actor(who.subject, who.subject, session)
     try:
         engine().database.run(lambda unit: note_reading(unit, actor, unit.now()), attempts=1)
     except DatabaseUnavailableError:

@@ -32,9 +32,12 @@ def serve(host: str, port: int, threads: int, worker: bool | None) -> None:
     from assignment_engine.wiring import with_secret
     from webapp.app import create_app
     from webapp.background import working
+    from webapp.request_log import LineFormatter
 
     settings = with_secret(read_settings())
-    logging.basicConfig(level=settings.log_level, format="%(message)s", force=True)  # a line of JSON each request
+    lines = logging.StreamHandler()
+    lines.setFormatter(LineFormatter())
+    logging.basicConfig(level=settings.log_level, handlers=[lines], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     app = create_app(settings)
     click.echo(f"assignment-engine {__version__} on http://{host}:{port} (API page: /docs)")
@@ -55,9 +58,11 @@ def token(role: str, subject: str, hours: float) -> None:
     Example: assignment-engine token --role technician --subject ana --hours 8
     """
     from assignment_engine.config import read_settings
+    from assignment_engine.domain.errors import ConfigurationError
     from assignment_engine.wiring import with_secret
     from webapp.auth import make_token
 
     secret = with_secret(read_settings()).jwt_secret
-    if secret is not None:
-        click.echo(make_token(secret.get_secret_value(), role, subject, hours))
+    if secret is None:
+        raise ConfigurationError("JWT_JWKS holds public keys: its tokens come from whoever has the private ones")
+    click.echo(make_token(secret.get_secret_value(), role, subject, hours))

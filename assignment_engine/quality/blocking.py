@@ -74,10 +74,10 @@ def similar_pairs(columns: Sequence[Compared], rows: int, least: float, window: 
     ordered = sorted(columns, key=lambda column: -column.weight)
     found: list[Ints] = [np.zeros(0, dtype=np.int64)]
     looked_at = 0
-    passes = list(_passes(ordered))
-    for number, (key, tie) in enumerate(passes):
-        progress("comparing rows", number / len(passes))
-        for first, second in _neighbours(key(), tie, window):
+    expected = 1 + len(ordered) + KEYS + COMBINED * (COMBINED - 1) // 2 + 3 * TEXTS
+    for number, way in enumerate(_passes(ordered)):
+        progress("comparing rows", number / expected)
+        for first, second in _neighbours(way, window):
             looked_at += len(first)
             kept = _possible(ordered, first, second, least)
             low, high = np.minimum(first[kept], second[kept]), np.maximum(first[kept], second[kept])
@@ -150,58 +150,76 @@ def _possible(columns: Sequence[Compared], first: Ints, second: Ints, least: flo
     return tally.positions
 
 
-class _Key:
-    """The key of one pass, made when its turn comes."""
+@dataclass(frozen=True)
+class _Hashed:
+    """A column as random numbers, so that the sum over columns is a key. `of_values` has one for each value."""
 
-    def __init__(self, hashes: Sequence[Hashes], known: Bools | None) -> None:
-        self._hashes = hashes
-        self._known = known
+    column: Compared
+    of_values: Hashes
 
-    def __call__(self) -> tuple[Hashes, Bools | None]:
-        total = self._hashes[0].copy()
-        for hashes in self._hashes[1:]:
-            total += hashes
-        return total, self._known
+    @property
+    def of_rows(self) -> Hashes:
+        return self.of_values[self.column.codes]
 
 
-def _passes(ordered: Sequence[Compared]) -> Iterator[tuple[_Key, Codes | None]]:
+@dataclass(frozen=True)
+class _Pass:
+    """One way to sort the rows, made when its turn comes: by key, then by the rank of a text."""
+
+    columns: Sequence[_Hashed]
+    tie: Codes | None
+    whole: Hashes | None = None
+
+    def key(self) -> Hashes:
+        """The sum over the columns; with `whole`, the sum over all columns but these."""
+        total = np.zeros(len(self.columns[0].column.codes), dtype=np.uint64)
+        for hashed in self.columns:
+            total += hashed.of_rows
+        return total if self.whole is None else self.whole - total
+
+    def known(self) -> Bools | None:
+        """Rows that take part: those that have all columns of the key."""
+        if self.whole is not None:
+            return None
+        return np.logical_and.reduce([hashed.column.codes >= 0 for hashed in self.columns])
+
+
+def _passes(ordered: Sequence[Compared]) -> Iterator[_Pass]:
     if not ordered:
         return
     rng = np.random.default_rng(0)
-    hashes = [_hashes(column, rng) for column in ordered]
+    hashed = [_Hashed(column, _random(column, rng)) for column in ordered]
     texts = [column for column in ordered if column.how is Comparer.TEXT]
-    tie = np.append(texts[0].ranks, -1)[texts[0].codes] if texts else None
-    whole = np.zeros(len(ordered[0].codes), dtype=np.uint64)
-    for part in hashes:
-        whole += part
-    yield _Key([whole], None), tie
-    for number in range(len(ordered)):
-        yield _Key([whole - hashes[number]], None), tie
-    for chosen in (
-        *combinations(range(min(KEYS, len(ordered))), 1),
-        *combinations(range(min(COMBINED, len(ordered))), 2),
-    ):
-        known = np.logical_and.reduce([ordered[i].codes >= 0 for i in chosen])
-        yield _Key([hashes[i] for i in chosen], known), tie
-    for column in texts[:TEXTS]:
-        nothing = _Key([np.zeros(len(column.codes), dtype=np.uint64)], column.codes >= 0)
-        yield nothing, np.append(column.ranks, -1)[column.codes]
-        yield nothing, np.append(ranks_of(column.sorted_words), -1)[column.codes]
-        yield nothing, np.append(ranks_of([word[::-1] for word in column.words]), -1)[column.codes]
+    tie = _ranked(texts[0], texts[0].ranks) if texts else None
+    whole = _Pass(hashed, None).key()
+    constant = _Hashed(ordered[0], np.zeros(len(ordered[0].bits) + 1, dtype=np.uint64))
+    yield _Pass([constant], tie, whole)
+    for column in hashed:
+        yield _Pass([column], tie, whole)
+    for chosen in (*combinations(hashed[:KEYS], 1), *combinations(hashed[:COMBINED], 2)):
+        yield _Pass(chosen, tie)
+    for text in texts[:TEXTS]:
+        everybody = [_Hashed(text, np.zeros(len(text.bits) + 1, dtype=np.uint64))]
+        yield _Pass(everybody, _ranked(text, text.ranks))
+        yield _Pass(everybody, _ranked(text, ranks_of(text.sorted_words)))
+        yield _Pass(everybody, _ranked(text, ranks_of([word[::-1] for word in text.words])))
 
 
-def _hashes(column: Compared, rng: np.random.Generator) -> Hashes:
-    """A random number for each value, so that the sum over columns is a key."""
-    random = rng.integers(0, 2**64, len(column.bits) + 1, dtype=np.uint64)
-    return random[column.codes]
+def _random(column: Compared, rng: np.random.Generator) -> Hashes:
+    return rng.integers(0, 2**64, len(column.bits) + 1, dtype=np.uint64)
 
 
-def _neighbours(key: tuple[Hashes, Bools | None], tie: Codes | None, window: int) -> Iterator[tuple[Ints, Ints]]:
+def _ranked(column: Compared, ranks: Codes) -> Codes:
+    return np.append(ranks, np.int32(-1))[column.codes]
+
+
+def _neighbours(way: _Pass, window: int) -> Iterator[tuple[Ints, Ints]]:
     """Pairs of rows with the same key that are at most `window` apart in the order of key and tie."""
-    hashes, known = key
-    rows = np.arange(len(hashes)) if known is None else np.flatnonzero(known)
-    keys = hashes[rows]
-    order = np.argsort(keys, kind="stable") if tie is None else np.lexsort((tie[rows], keys))
+    known = way.known()
+    keys = way.key()
+    rows = np.arange(len(keys)) if known is None else np.flatnonzero(known)
+    keys = keys[rows]
+    order = np.argsort(keys, kind="stable") if way.tie is None else np.lexsort((way.tie[rows], keys))
     rows, keys = rows[order], keys[order]
     for offset in range(1, min(window, len(rows) - 1) + 1):
         same = np.flatnonzero(keys[:-offset] == keys[offset:])

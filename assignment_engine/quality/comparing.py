@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from assignment_engine.features.arrays import Bools, Floats, Ints, floats
 from assignment_engine.quality.kinds import Kind, TypedColumn
 from assignment_engine.quality.options import Role
+from assignment_engine.quality.slips import only_slips, other_numbers
 from assignment_engine.quality.table import Codes
 
 SAME_DAY = 86_400.0
@@ -25,8 +26,8 @@ MOST_BITS = 40.0
 RARE = 5
 LEAST_WEIGHT = 0.05
 SLIPS = 0.85
+BEYOND_SLIPS = 0.8
 OTHER_THING = 0.45
-_NUMBERS = re.compile(r"\d+")
 _NO_WORD = re.compile(r"[\W_]+")
 
 Floats32 = NDArray[np.float32]
@@ -37,7 +38,8 @@ class Comparer(StrEnum):
 
     `equal`: 0. `number`: 1 − difference / a tenth of the larger one. `time`: half of 1 − difference / a day, because
     most things that differ in time are two. `text`: the share of letters in common (Indel ratio), in any order of the
-    words, 0 below one half; half of that where both have numbers and not the same ones.
+    words, 0 below one half; half of that where both have numbers and not the same ones; at most 0.8 where free texts
+    differ by more than slips.
     """
 
     EQUAL = "equal"
@@ -111,8 +113,12 @@ class Compared:
         plain = _ratios(self.words, a, b)
         unordered = np.flatnonzero(plain < 1)
         plain[unordered] = np.maximum(plain[unordered], _ratios(self.sorted_words, a[unordered], b[unordered]))
-        texts = zip(a.tolist(), b.tolist(), strict=True)
-        plain[np.fromiter((_other_numbers(self.words[i], self.words[j]) for i, j in texts), np.bool_, len(a))] *= 0.5
+        texts = [(self.words[i], self.words[j]) for i, j in zip(a.tolist(), b.tolist(), strict=True)]
+        plain[np.fromiter((other_numbers(*pair) for pair in texts), np.bool_, len(a))] *= 0.5
+        if self.free:
+            close = np.flatnonzero(plain >= SLIPS)
+            slips = only_slips([texts[i] for i in close.tolist()], self.words)
+            plain[close[~slips]] = BEYOND_SLIPS
         return plain
 
     def doubtful(self, alike: Floats32) -> Bools:
@@ -131,12 +137,6 @@ class Compared:
         least = np.minimum(bits[self.codes[first]], bits[self.codes[second]])
         strength: Floats = np.maximum(0, 2 * alike.astype(np.float64) - 1)
         return floats(np.nan_to_num(least * strength, nan=0.0))
-
-
-def _other_numbers(text: str, other: str) -> bool:
-    """Whether both texts have numbers and not the same ones: `part 7` is not `part 8`."""
-    here, there = _NUMBERS.findall(text), _NUMBERS.findall(other)
-    return bool(here) and bool(there) and sorted(here) != sorted(there)
 
 
 def _ratios(words: Sequence[str], a: Codes, b: Codes) -> Floats32:

@@ -6,17 +6,17 @@ import os
 import shutil
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from assignment_engine.domain.errors import InvalidInputError, UnreadableFileError
 from assignment_engine.quality.checking import check_table
-from assignment_engine.quality.duplicates import Deduplicated, deduplicate_table
-from assignment_engine.quality.filling import Filled, fill_table
+from assignment_engine.quality.duplicates import deduplicate_table
+from assignment_engine.quality.filling import fill_table
 from assignment_engine.quality.html import render
 from assignment_engine.quality.options import QualityOptions
 from assignment_engine.quality.problems import found
-from assignment_engine.quality.reading import TableFile, read_file
+from assignment_engine.quality.reading import read_file
 from assignment_engine.quality.report import (
     Checked,
     DuplicateReport,
@@ -66,16 +66,13 @@ def check_file(
     UnreadableFileError
         If one of the two files cannot be read as a table.
     """
-    return _checked(read_file(path, options), path, reference, options, progress)
+    file = read_file(path, options)
+    checked = check_table(file.table, _reference(reference, options), options, file=file, progress=progress)
+    return replace(checked, report=_named(checked.report, path, reference))
 
 
-def _checked(
-    file: TableFile, path: Path, reference: Path | None, options: QualityOptions | None, progress: Progress
-) -> Checked:
-    other = _reference(reference, options)
-    checked = check_table(file.table, other, options, file=file, progress=progress)
-    names = {"file": path.name, "reference": reference.name if reference else None}
-    return Checked(checked.report.model_copy(update=names), checked.table, checked.columns, checked.suspect)
+def _named(report: QualityReport, path: Path, reference: Path | None) -> QualityReport:
+    return report.model_copy(update={"file": path.name, "reference": reference.name if reference else None})
 
 
 def _reference(path: Path | None, options: QualityOptions | None) -> Table | None:
@@ -148,34 +145,33 @@ def process_file(
     output = _Output(out_dir, safe_stem(path.name))
     progress("reading", 0.0)
     file = read_file(path, options)
-    checked = _checked(file, path, reference, options, _part(progress, 0.05, 0.3))
+    other = _reference(reference, options)
+    checked = check_table(file.table, other, options, file=file, progress=_part(progress, 0.05, 0.3)).report
+    report = _named(checked, path, reference)
     table = file.table
-    filled, sparse = None, None
+    fills: tuple[Fill, ...] = ()
+    sparse = duplicates = None
     if UseCase.UC1 in use_cases:
         filled = fill_table(table, options, _part(progress, 0.3, 0.5))
-        table = filled.table
-        after = check_table(table, _reference(reference, options), options, file=file).report
-        sparse = _sparse_result(checked.report, after, filled)
+        table, fills = filled.table, filled.columns
+        after = check_table(table, other, options, file=file).report
+        sparse = _sparse_result(report, after, fills)
         write_table(output.add("cleaned.csv", FileKindOfResult.CLEANED), table, escape=options.escape_formulas)
-    merged = None
     if UseCase.UC4 in use_cases:
-        merged = deduplicate_table(table, options, _part(progress, 0.5, 0.9))
-        _write_duplicates(output, merged, options)
+        duplicates = _merge_duplicates(table, output, options, _part(progress, 0.5, 0.9))
     _link_final(output)
-    fills = filled.columns if filled else ()
-    duplicates = merged.report if merged else None
-    write_report(output.add("report.html", FileKindOfResult.REPORT), checked.report, fills, duplicates)
+    write_report(output.add("report.html", FileKindOfResult.REPORT), report, fills, duplicates)
     progress("done", 1.0)
     metrics = FileProcessingMetrics(
         file_size_bytes=file.size_bytes,
         rows=file.table.rows,
-        issues_found=found(checked.report.issues) + (duplicates.duplicates_removed if duplicates else 0),
+        issues_found=found(report.issues) + (duplicates.duplicates_removed if duplicates else 0),
         processing_time_seconds=time.perf_counter() - started,
     )
     results = JobResults(
         files=tuple(output.files), uc1=sparse, uc4=_duplicate_result(duplicates) if duplicates else None
     )
-    return Processed(results, metrics, checked.report, fills, duplicates)
+    return Processed(results, metrics, report, fills, duplicates)
 
 
 def write_report(
@@ -196,11 +192,13 @@ def _part(progress: Progress, first: float, last: float) -> Progress:
     return of_part
 
 
-def _write_duplicates(output: _Output, merged: Deduplicated, options: QualityOptions) -> None:
+def _merge_duplicates(table: Table, output: _Output, options: QualityOptions, progress: Progress) -> DuplicateReport:
+    merged = deduplicate_table(table, options, progress)
     path = output.add("deduplicated.csv", FileKindOfResult.DEDUPLICATED)
     write_table(path, merged.table, escape=options.escape_formulas)
     write_records(output.add("id-map.csv", FileKindOfResult.REPORT), MappedId, merged.mapped)
     write_records(output.add("review.csv", FileKindOfResult.REPORT), ReviewPair, merged.review)
+    return merged.report
 
 
 def _link_final(output: _Output) -> None:
@@ -215,14 +213,14 @@ def _link_final(output: _Output) -> None:
         shutil.copyfile(output.directory / last.name, final)
 
 
-def _sparse_result(before: QualityReport, after: QualityReport, filled: Filled) -> SparseResult:
+def _sparse_result(before: QualityReport, after: QualityReport, fills: Collection[Fill]) -> SparseResult:
     return SparseResult(
         score=round(before.score.total, 2),
         score_after=round(after.score.total, 2),
         completeness=round(before.completeness, 4),
         completeness_after=round(after.completeness, 4),
-        filled={entry.column: entry.filled for entry in filled.columns if entry.filled},
-        methods={entry.column: entry.method for entry in filled.columns if entry.filled},
+        filled={entry.column: entry.filled for entry in fills if entry.filled},
+        methods={entry.column: entry.method for entry in fills if entry.filled},
         issues=found(before.issues),
         suspect_rows=before.suspect_rows,
         reference=before.reference,

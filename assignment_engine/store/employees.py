@@ -181,10 +181,12 @@ class Employees:
         """Whether anybody may be given more work now."""
         return self._connection.execute(_ANY_FREE, {"moment": now}).first() is not None
 
-    def hold(self, employee_id: str) -> StoredEmployee | None:
+    def hold(self, employee_id: str, *, with_history: bool = True) -> StoredEmployee | None:
         """Lock a person and read them; None when there is nobody, or no longer."""
         row = self._connection.execute(_HOLD, {"employee": employee_id}).one_or_none()
-        return None if row is None else _record(row, history_of(self._connection, employee_id))
+        if row is None:
+            return None
+        return _record(row, history_of(self._connection, employee_id) if with_history else EmployeeHistory())
 
     def next_free(self, now: datetime) -> datetime | None:
         """When the next person's rest is over."""

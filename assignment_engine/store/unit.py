@@ -19,9 +19,10 @@ from assignment_engine.store.dialects import database_now
 from assignment_engine.store.doctor import examine
 from assignment_engine.store.embeddings import Embeddings
 from assignment_engine.store.employees import Employees
+from assignment_engine.store.executors import Executors
 from assignment_engine.store.history import History
 from assignment_engine.store.inbox import Inbox
-from assignment_engine.store.jobs import Executors, Jobs
+from assignment_engine.store.jobs import Jobs
 from assignment_engine.store.leases import Leases
 from assignment_engine.store.outbox import Cursors, Outbox
 from assignment_engine.store.previews import Previews

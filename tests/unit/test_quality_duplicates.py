@@ -13,8 +13,14 @@ from assignment_engine.quality.duplicates import deduplicate_table
 from assignment_engine.quality.filling import fill_table
 from assignment_engine.quality.frames import table_of
 
-FIRST = "Ana Bo Cy Dina Emil Fred Gina Hugo Ines Jan Kim Lea Max Nora Otto Pia".split()
-LAST = "Abbott Brandt Costa Dietrich Eriksen Fontaine Gruber Haddad Ivanov Jensen Kowalski Lindqvist Moreau".split()
+FIRST = (
+    *("Ana", "Bo", "Cy", "Dina", "Emil", "Fred", "Gina", "Hugo", "Ines", "Jan", "Kim", "Lea", "Max", "Nora"),
+    *("Otto", "Pia"),
+)
+LAST = (
+    *("Abbott", "Brandt", "Costa", "Dietrich", "Eriksen", "Fontaine", "Gruber", "Haddad", "Ivanov", "Jensen"),
+    *("Kowalski", "Lindqvist", "Moreau"),
+)
 
 
 def people(rows: int = 120) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pytest
 from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.quality import FillMethod, FillOptions, QualityOptions, Role, clean
 from assignment_engine.quality.estimates import Target, by_group, by_iteration, by_trees, by_typical
+from assignment_engine.quality.filling import fill_table
 from assignment_engine.quality.frames import table_of
 from assignment_engine.quality.kinds import typed
 
@@ -182,8 +183,6 @@ def test_estimates_do_not_look_at_the_cells_to_fill(make):
 
 def test_filling_again_keeps_the_marks():
     table = table_of(staff())
-    from assignment_engine.quality.filling import fill_table
-
     once = fill_table(table, options(methods={"pay": "median"}, default="leave")).table
     twice = fill_table(once, options(methods={"hours": "median"}, default="leave")).table
     marks = {word for column in twice.columns if column.name == "filled_columns" for word in column.words}

@@ -40,7 +40,7 @@ def test_a_decimal_comma_does_not_hide_the_semicolon():
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"   \n"])
 def test_an_empty_file_is_refused(content):
-    with pytest.raises(UnreadableFileError, match="header|empty"):
+    with pytest.raises(UnreadableFileError, match=r"header|empty"):
         read(content)
 
 
@@ -153,7 +153,9 @@ def test_a_gzip_bomb_stops_at_the_limit():
         read(bomb, file_bytes=1_000_000)
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"a,b\n1,2\n" * 1000)[:-20], b"\x1f\x8bnot gzip", gzip.compress(zipped())])
+@pytest.mark.parametrize(
+    "content", [gzip.compress(b"a,b\n1,2\n" * 1000)[:-20], b"\x1f\x8bnot gzip", gzip.compress(zipped())]
+)
 def test_a_damaged_or_nested_archive_is_refused(content):
     with pytest.raises(UnreadableFileError):
         read(content)

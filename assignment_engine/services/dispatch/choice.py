@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from assignment_engine.allocation.problem import AllocationProblem
@@ -17,6 +18,8 @@ from assignment_engine.services.dispatch.memory import Memory
 from assignment_engine.store.unit import UnitOfWork
 from assignment_engine.store.waiting import Slice
 
+AHEAD = 32  # tasks behind the window, whose records are read together with those that have just come into it
+
 
 @dataclass(frozen=True)
 class Chooser:
@@ -27,6 +30,7 @@ class Chooser:
     memory: Memory
     now: datetime
     fresh: bool = False
+    began: float = field(default_factory=time.monotonic)
 
     def for_person(self, person: StoredEmployee) -> list[Candidate]:
         """Tasks for a free person, the one to try first in front."""
@@ -103,6 +107,7 @@ class _Window:
         held = chooser.core.matcher.levels(person.skills or {})
         slices = (self._slice(stream, held) for stream in streams)
         self._slices = [Slice(self._own), *(part for part in slices if part is not None)]
+        self._ahead: Sequence[Spot] = ()
         self._size = max((queue.window for queue in self._queues.values()), default=1)
 
     def _slice(self, stream: Stream, held: Mapping[str, float]) -> Slice | None:
@@ -124,9 +129,10 @@ class _Window:
         """The task to try first in front: one that has waited too long, one that is kept for them, the best one."""
         shortest = min((queue.max_wait for queue in self._queues.values()), default=timedelta())
         ranked, aged = self._chooser.unit.waiting.look(
-            self._slices, self._person.employee_id, self._size, self._chooser.now - shortest
+            self._slices, self._person.employee_id, self._size + AHEAD, self._chooser.now - shortest
         )
-        return self._overdue(aged) or self._ordered(ranked)
+        self._ahead = ranked[self._size :]
+        return self._overdue(aged[: self._size]) or self._ordered(ranked[: self._size])
 
     def _overdue(self, spots: list[Spot]) -> list[Candidate]:
         """Tasks that have waited beyond the limit of their queue, the oldest first."""
@@ -166,7 +172,7 @@ class _Window:
         return self._chooser.now - _since(task)
 
     def _allowed(self, page: Sequence[Spot]) -> list[Candidate]:
-        tasks = self._chooser.memory.tasks(self._chooser.unit, page)
+        tasks = self._chooser.memory.tasks(self._chooser.unit, page, self._ahead)
         live = Live(
             free_units={self._person.employee_id: free_units(self._person)},
             factors={t.task_id: self._queue(t).factor(self._waited(t)) for t in tasks if t.minimum_levels},

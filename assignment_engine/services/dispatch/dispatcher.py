@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -132,7 +133,7 @@ class Dispatcher:
             for candidate in found:
                 facts = unit.waiting.take(candidate.task)
                 if facts is not None:
-                    return self._give(unit, candidate, found, facts, now)
+                    return self._give(chooser, candidate, found, facts)
             if not found:
                 return None
         return None
@@ -140,12 +141,13 @@ class Dispatcher:
     def _find_person(self, unit: UnitOfWork, task: StoredTask, now: datetime) -> Assignment | None:
         """Give a waiting task to the best free person whom nobody else is just busying."""
         queue = unit.queues.named([task.queue])[task.queue]
-        pages = self._chooser(unit, now).for_task(task, queue)
+        chooser = self._chooser(unit, now)
+        pages = chooser.for_task(task, queue)
         while found := self._decided(unit, now, lambda: next(pages, [])):
             for candidate in found:
                 if unit.employees.take(candidate.employee):
                     facts = unit.waiting.take(task)
-                    return None if facts is None else self._give(unit, candidate, found, facts, now)
+                    return None if facts is None else self._give(chooser, candidate, found, facts)
         return None
 
     def _chooser(self, unit: UnitOfWork, now: datetime, *, fresh: bool = False) -> Chooser:
@@ -163,10 +165,9 @@ class Dispatcher:
             unit.alerts.raise_(FAILED, "dispatch", "deciding broke off by an error; see the log", now, "critical")
             return []
 
-    def _give(
-        self, unit: UnitOfWork, chosen: Candidate, compared: Sequence[Candidate], facts: TaskFacts, now: datetime
-    ) -> Assignment:
+    def _give(self, chooser: Chooser, chosen: Candidate, compared: Sequence[Candidate], facts: TaskFacts) -> Assignment:
         """Make it real; the person and the task are locked."""
+        unit, now = chooser.unit, chooser.now
         queue = self._queue(unit, chosen.task, now)
         offered = (chosen.task.dispatch_mode or queue.mode) == QueueMode.OFFER
         new = NewAssignment(
@@ -187,9 +188,14 @@ class Dispatcher:
         locked = Locked(people={new.employee_id: person_facts(chosen.employee)}, tasks={new.task_id: facts})
         decision = _training_row(new, chosen, compared, now)
         unit.assignments.record([step], ENGINE.subject, [decision], locked)
-        both_there = max(chosen.employee.free_at or now, chosen.task.enqueued_at or now)
-        self.observed.dispatched(queue.name, max(0.0, (now - both_there).total_seconds()))
+        unit.after_commit(partial(self._tell, queue.name, chosen, chooser))
         return step.assignment
+
+    def _tell(self, queue: str, chosen: Candidate, chooser: Chooser) -> None:
+        """How long it took from when both were there until it was written."""
+        both_there = max(chosen.employee.free_at or chooser.now, chosen.task.enqueued_at or chooser.now)
+        waited = (chooser.now - both_there).total_seconds()
+        self.observed.dispatched(queue, max(0.0, waited) + time.monotonic() - chooser.began)
 
     def _queue(self, unit: UnitOfWork, task: StoredTask, now: datetime) -> Queue:
         streams = self.memory.streams(unit, now)

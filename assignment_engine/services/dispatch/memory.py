@@ -68,9 +68,14 @@ class Memory:
         kept = None if fresh else self._streams.get(now)
         return kept or self._streams.put(unit.waiting.streams(), now)
 
-    def tasks(self, unit: UnitOfWork, spots: Sequence[Spot]) -> list[StoredTask]:
-        """The records of these waiting tasks; only those are read that were not seen as they are now."""
+    def tasks(self, unit: UnitOfWork, spots: Sequence[Spot], ahead: Sequence[Spot] = ()) -> list[StoredTask]:
+        """The records of these waiting tasks; only those are read that were not seen as they are now.
+
+        Those of `ahead` will be asked for soon: they are read where something has to be read anyway.
+        """
         unknown = [spot for spot in spots if spot not in self._tasks]
+        if unknown:
+            unknown += [spot for spot in ahead if spot not in self._tasks]
         read = {task.task_id: task for task in unit.tasks.get_many([spot.task_id for spot in unknown])}
         fresh = {spot: read[spot.task_id] for spot in unknown if _is(read.get(spot.task_id), spot)}
         with self._lock:

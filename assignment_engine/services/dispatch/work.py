@@ -205,7 +205,7 @@ def _happens(
 def _held(unit: UnitOfWork, found: Assignment, actor: Actor) -> tuple[Held, StoredEmployee]:
     """The assignment and its person, locked, if the actor may touch them."""
     _require_own(found, actor, "assignment", found.id)
-    person = unit.employees.hold(found.employee_id)
+    person = unit.employees.hold(found.employee_id, with_history=False)
     if person is None:
         raise NotFoundError("employee", found.employee_id)
     if actor.employee_id is not None and actor.session not in (None, person.session_id):

@@ -121,5 +121,29 @@ def _engine(row: Replayed) -> str:
 def caveats(found: Comparison) -> tuple[str, ...]:
     """What a replay assumes or cannot know; to be read with every number of it."""
     taken = found.assumptions
-    texts = _CAVEATS if not found.is_part else (*_CAVEATS, _OF_PART = """Only tasks that arrived in the chosen time wait in the queue; work on others is done when and by whom it
+    texts = _CAVEATS if not found.is_part else (*_CAVEATS, _OF_PART)
+    facts = {"gap": f"{taken.gap_minutes:g}", "least": taken.least, "nameless": f"{found.nameless:.0%}"}
+    return tuple(" ".join(text.split()).format(**facts) for text in texts)
+
+
+_CAVEATS = (
+    """Nobody was really asked: a log cannot say whether somebody else would have done a task as well, or at all.
+    Waits, hours and loads follow from the assumptions below; the quality of the work does not.""",
+    """People are there from the begin of work to the end of the last work that follows within {gap} minutes. Who
+    was there with nothing to do is not seen, and who was busy with something else counts as there: how busy
+    people really were is not known.""",
+    """A task takes whoever did it as long as it took; somebody else as much longer as their mean at this kind of
+    work is longer. Those means are of tasks that were chosen for people, and of the whole log.""",
+    """Who did a kind of work {least} times can do it, from the first day on; nobody else can.""",
+    """Only the first work on a task is given out anew. Later work on it is done when and by whom it was done, even
+    where the first is still to come in the replay. A task arrives when it arrived, whatever became of its
+    cause.""",
+    """Where people put tasks off on purpose, as calls to customers who need a few days, the wait in the log is
+    none that a policy should shorten.""",
+    """{nameless} of the work has no name in the log; it is taken to be that of as few nameless people as could
+    have done it.""",
+    """Doing as the past did and sharing work evenly are opposing goals: "same person" says how alike, not how
+    good.""",
+)
+_OF_PART = """Only tasks that arrived in the chosen time wait in the queue; work on others is done when and by whom it
     was done."""

@@ -1,0 +1,205 @@
+"""How PostgreSQL answers the hot questions of live dispatch among more than a hundred thousand tasks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from assignment_engine.services.dispatch import presence
+from assignment_engine.store.database import Database
+from assignment_engine.store.unit import UnitOfWork
+from assignment_engine.store.waiting import Slice
+from tests.databases import Servers, opened
+
+TASKS, PEOPLE, SESSIONS = 120_000, 3_000, 20_000
+
+_FILL = (
+    """
+    INSERT INTO tasks (task_id, minimum_levels, priority, priority_level, status, dependencies, queue, context,
+                       processing_status, created_at, updated_at, enqueued_at, rank_at, dispatch_key, due_at)
+    SELECT 't' || n, '{}', 'medium', 2, CASE WHEN n % 6 = 0 THEN 'completed' WHEN n % 100 = 1 THEN 'in_progress'
+           ELSE 'pending' END, '[]', 'default', '{}', 'processed', now(), now(),
+           now() - n * interval '1 second', now() - n * interval '1 second',
+           CASE WHEN n % 6 > 0 AND n % 100 <> 1 THEN 'q:default:' || n % 7 END,
+           CASE WHEN n % 1000 = 2 THEN now() + n * interval '1 second' END
+    FROM generate_series(1, :tasks) n
+    """,
+    """
+    INSERT INTO dispatch_keys (dispatch_key, queue, minimum_levels)
+    SELECT 'q:default:' || n, 'default', '{}' FROM generate_series(0, 6) n
+    """,
+    """
+    INSERT INTO employees (employee_id, availability_status, queues, max_seconds, session_id, free_at,
+                           created_at, updated_at)
+    SELECT 'e' || n, 'available', '[]', 144000, CASE WHEN n % 10 = 0 THEN 's' || n END,
+           CASE WHEN n % 50 = 0 THEN now() - n * interval '1 second' END, now(), now()
+    FROM generate_series(1, :people) n
+    """,
+    """
+    INSERT INTO sessions (session_id, employee_id, open_employee_id, fence, opened_at, last_seen_at, closed_at)
+    SELECT 's' || n, 'e' || 1 + n % :people, CASE WHEN n <= :people AND n % 10 = 0 THEN 'e' || 1 + n % :people END, 1,
+           now(), now() - n % 40 * interval '1 second', CASE WHEN n > :people OR n % 10 > 0 THEN now() END
+    FROM generate_series(1, :sessions) n
+    """,
+    """
+    INSERT INTO task_assignments (assignment_id, task_id, employee_id, active_task_id, assignment_method, assigned_by,
+                                  status, assigned_at, allow_overload, created_at, updated_at)
+    SELECT 'a' || n, 't' || n, 'e' || 1 + n % :people, CASE WHEN n % 100 = 1 THEN 't' || n END, 'live', 'engine',
+           CASE WHEN n % 100 = 1 THEN 'accepted' ELSE 'completed' END, now(), false, now(), now()
+    FROM generate_series(1, :tasks) n WHERE n % 6 = 0 OR n % 100 = 1
+    """,
+    "ANALYZE",
+)
+
+
+@pytest.fixture(scope="module")
+def full(servers: Servers) -> Iterator[Database]:
+    """Tasks that wait in seven streams or are over, people who are free, busy or absent, old and open sessions."""
+    with servers["postgresql"].migrated() as url, opened(url) as database:
+        numbers = {"tasks": TASKS, "people": PEOPLE, "sessions": SESSIONS}
+        with database.unit() as unit:
+            for statement in _FILL:
+                names = {name: value for name, value in numbers.items() if f":{name}" in statement}
+                unit.connection.execute(text(statement), names)
+            unit.commit()
+        yield database
+
+
+class Plans:
+    """The plans of every query that was asked meanwhile."""
+
+    def __init__(self, plans: list[dict[str, Any]]) -> None:
+        self.nodes = [node for plan in plans for node in _nodes(plan)]
+
+    @property
+    def scanned(self) -> set[str]:
+        """Tables that were read from the first to the last row."""
+        return {node["Relation Name"] for node in self.nodes if node["Node Type"] == "Seq Scan"}
+
+    @property
+    def indexes(self) -> set[str]:
+        return {node["Index Name"] for node in self.nodes if "Index Name" in node}
+
+    @property
+    def sorted_rows(self) -> int:
+        """The most rows that had to be sorted."""
+        return max((int(n["Plan Rows"]) for n in self.nodes if n["Node Type"] == "Sort"), default=0)
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from _nodes(part)
+
+
+@contextmanager
+def asked(database: Database) -> Iterator[tuple[UnitOfWork, list[dict[str, Any]]]]:
+    """A unit of work, and the plans of what it asks, as the server made them for these very parameters."""
+    plans: list[dict[str, Any]] = []
+
+    def explain(connection, cursor, statement, parameters, context, executemany):
+        if statement.lstrip().upper().startswith(("SELECT", "WITH", "UPDATE", "(")):
+            probe = connection.connection.cursor()
+            probe.execute("EXPLAIN (FORMAT JSON) " + statement, parameters)
+            [found] = probe.fetchone()
+            plans.append((found if isinstance(found, list) else json.loads(found))[0]["Plan"])
+
+    with database.unit() as unit:
+        event.listen(database.engine, "before_cursor_execute", explain)
+        try:
+            yield unit, plans
+        finally:
+            event.remove(database.engine, "before_cursor_execute", explain)
+
+
+def test_the_waiting_list(full: Database) -> None:
+    """A page in the order of dispatch comes from the index of that order; tasks are not read through."""
+    with asked(full) as (unit, plans):
+        page = unit.waiting.list(limit=50)
+    found = Plans(plans)
+    assert len(page.items) == 50
+    assert "ix_tasks_rank_at_task_id" in found.indexes
+    assert "tasks" not in found.scanned
+    assert "task_assignments" not in found.scanned
+
+
+def test_a_later_page_of_the_waiting_list(full: Database) -> None:
+    """Deep pages cost what the first one does."""
+    with full.read() as unit:
+        after = unit.waiting.list(limit=200).next_after
+    with asked(full) as (unit, plans):
+        unit.waiting.list(limit=50, after=after)
+    found = Plans(plans)
+    assert "ix_tasks_rank_at_task_id" in found.indexes
+    assert "tasks" not in found.scanned
+
+
+def test_the_status_of_the_personnel(full: Database) -> None:
+    """Old sessions and finished work are not read."""
+    with asked(full) as (unit, plans):
+        people = presence.status(unit)
+    found = Plans(plans)
+    assert len(people) == PEOPLE // 10
+    assert not {"tasks", "sessions", "task_assignments"} & found.scanned
+
+
+def test_the_window_of_a_freed_person(full: Database) -> None:
+    """Each stream gives its first tasks from an index, by rank and by age; no long list is sorted."""
+    slices = [Slice(f"q:default:{number}") for number in range(5)]
+    with asked(full) as (unit, plans):
+        ranked, aged = unit.waiting.look(slices, "e1", 50, unit.now() - timedelta(hours=8))
+        further = unit.waiting.look_further(slices, "e1", 50, ranked[-1], by_age=False)
+    found = Plans(plans)
+    assert (len(ranked), len(aged), len(further)) == (50, 50, 50)
+    assert {
+        "ix_tasks_dispatch_key_rank_at_task_id",
+        "ix_tasks_dispatch_key_enqueued_at_task_id",
+    } <= found.indexes
+    assert "tasks" not in found.scanned
+    assert "task_assignments" not in found.scanned
+    assert found.sorted_rows <= 50 * len(slices)
+
+
+def test_people_who_are_free(full: Database) -> None:
+    """Those who have been free longest come from the index of that time."""
+    with asked(full) as (unit, plans):
+        people = unit.employees.free(unit.now(), 20)
+    found = Plans(plans)
+    assert len(people) == 20
+    assert "ix_employees_free_at" in found.indexes
+    assert "employees" not in found.scanned
+
+
+def test_silent_sessions(full: Database) -> None:
+    """Only open ones are looked at, however many there have been."""
+    with asked(full) as (unit, plans):
+        silent = unit.sessions.silent(unit.now() - timedelta(seconds=20), 200)
+    found = Plans(plans)
+    assert silent
+    assert "uq_sessions_open_employee_id" in found.indexes
+    assert "sessions" not in found.scanned
+
+
+def test_tasks_whose_time_has_come(full: Database) -> None:
+    """Both those that are due and the moment of the next one come from the index of that time."""
+    with asked(full) as (unit, plans):
+        unit.waiting.due(unit.now(), 200)
+        unit.waiting.next_due()
+        unit.waiting.kept_for("e1")
+        unit.assignments.missed_offers(unit.now(), 200)
+    found = Plans(plans)
+    assert {"ix_tasks_due_at", "ix_task_assignments_offer_expires_at"} <= found.indexes
+    assert not {"tasks", "task_assignments"} & found.scanned
+
+
+def test_a_plan_that_reads_everything_is_seen(full: Database) -> None:
+    """What the other tests say of plans is not always so."""
+    with asked(full) as (unit, plans):
+        unit.connection.execute(text("SELECT count(*) FROM tasks WHERE title LIKE '%x%'"))
+    assert Plans(plans).scanned == {"tasks"}
