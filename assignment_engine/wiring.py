@@ -33,6 +33,7 @@ from assignment_engine.scoring.service import MLService
 from assignment_engine.services.core import DecisionCore
 from assignment_engine.services.dispatch.cycle import CYCLE, Cycle
 from assignment_engine.services.dispatch.dispatcher import Dispatcher
+from assignment_engine.services.dispatch.intake import tasks_were_triaged
 from assignment_engine.services.dispatch.wake import Ear, Wake
 from assignment_engine.services.embeddings import EmbeddingFiller, embedding_matcher
 from assignment_engine.services.events_in import EventsIn
@@ -131,6 +132,7 @@ def _triage_loops(engine: Engine, instance_id: str) -> list[Loop]:
         instance_id,
         partial(rules_reader, matcher),
         phrases=read_phrases(settings.triage_phrases) if settings.triage_phrases else None,
+        on_triaged=partial(tasks_were_triaged, engine.dispatcher),
         refine=Refiner(gemini, matcher) if gemini else None,
     )
     loops = [Loop("triage", worker.step)]

@@ -15,6 +15,7 @@ from assignment_engine.features.extended import FEATURE_SETS
 from assignment_engine.features.table import Feature
 from webapp.app import create_app
 from webapp.auth import Role, access_of
+from webapp.documents import document_of
 
 DOCS = Path(__file__).parent
 
@@ -95,8 +96,8 @@ def access_page() -> str:
         "",
         "Generated from the endpoints in `webapp/`. A token's `role` claim is one of the columns; an endpoint without",
         "any mark is open without a token. A technician reaches what is their own (the token's `sub` is the employee",
-        "id): what is somebody else's is answered like what does not exist. An endpoint that declares nothing is closed",
-        "to everybody.",
+        "id): what is somebody else's is answered like what does not exist, but for sessions, where it is 403. An",
+        "endpoint that declares nothing is closed to everybody.",
         "",
         f"| call | {' | '.join(Role)} | what it does |",
         f"|---|{':-:|' * len(Role)}---|",
@@ -108,7 +109,7 @@ def access_page() -> str:
 def _access_lines(app: OpenAPI) -> Iterator[str]:
     summaries = {
         (method.upper(), path): operation.get("summary", "")
-        for path, item in app.api_doc["paths"].items()
+        for path, item in document_of(app)["paths"].items()
         for method, operation in item.items()
     }
     for rule in app.url_map.iter_rules():

@@ -13,14 +13,14 @@ from assignment_engine.domain.actors import Actor
 from assignment_engine.domain.assignments import Assignment
 from assignment_engine.domain.live import Completed, PersonStatus, Presence, Released
 from assignment_engine.domain.records import Employee, StoredEmployee, StoredTask, Task
-from assignment_engine.domain.stored import Finding
+from assignment_engine.domain.stored import Finding, WorkerRow
 from assignment_engine.features.skills import SkillMatcher
 from assignment_engine.scoring.fallback import WeightedFallback
 from assignment_engine.services.core import DecisionCore
 from assignment_engine.services.dispatch import presence, work
 from assignment_engine.services.dispatch.cycle import Cycle
 from assignment_engine.services.dispatch.dispatcher import Dispatcher
-from assignment_engine.services.dispatch.intake import submit_task
+from assignment_engine.services.dispatch.intake import submit_task, tasks_were_triaged
 from assignment_engine.services.dispatch.queues import set_queue
 from assignment_engine.store.database import Database
 from assignment_engine.store.tables import (
@@ -136,6 +136,16 @@ class Office:
 
     def mend_the_scorer(self) -> None:
         self.core = replace(self.core, scorer=WeightedFallback())
+
+    def triage_is_alive(self) -> None:
+        now = self.now()
+        self.run(lambda unit: unit.workers.seen([WorkerRow("w", "i", "triage", now, now, None)]))
+
+    def triages(self, task_id: str) -> None:
+        """Triage has read the task and found nothing."""
+        read = {"processing_status": "processed"}
+        self.run(lambda unit: unit.tasks.change(task_id, read, unit.now()))
+        self.run(lambda unit: tasks_were_triaged(self.dispatcher, unit, [task_id]))
 
     # Moving time: what lies in the past is written as if it did.
 

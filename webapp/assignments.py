@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import TypeVar
 
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
@@ -43,6 +44,8 @@ blueprint = APIBlueprint(
     abp_security=[{"bearer": []}],
     operation_id_callback=operation_name,
 )
+
+A = TypeVar("A", bound=Assignment)
 
 _CHANGED = {HTTPStatus.OK: Assignment, **for_json(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)}
 
@@ -149,5 +152,5 @@ def _changed(change: Change) -> Response:
     return render.answer(render.record_bytes(engine().database.run(change)))
 
 
-def _listed(found: Page[Assignment]) -> Response:
+def _listed(found: Page[A]) -> Response:
     return render.answer(render.json_bytes(render.page(found, render.record)))

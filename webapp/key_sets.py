@@ -123,7 +123,7 @@ def read_keys(document: bytes) -> dict[str | None, RSAKey]:
     KeySetError
         If there is none that can be used.
     """
-    keys: dict[str | None, RSAKey] = {}
+    keys: dict[str | None, RSAKey | None] = {}
     for entry in _entries(document):
         if _is_for_signatures(entry):
             keys.setdefault(str(entry["kid"]) if "kid" in entry else None, _public(entry))

@@ -21,7 +21,7 @@ from webapp.metrics import CONTENT_TYPE
 from webapp.problems import RETRY_AFTER_SECONDS, FieldProblem, documented, for_role, http_problem
 from webapp.state import engine, state
 
-_SECURED = [{"bearer": []}]
+_SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 _TEXT = {"description": "OK", "content": {"text/plain": {"schema": {"type": "string"}}}}
 
 blueprint = APIBlueprint("watching", __name__, abp_tags=[Tag(name="system")], operation_id_callback=operation_name)

@@ -34,7 +34,7 @@ class Handover:
 
     def step(self, now: datetime) -> float:
         """Do what there is to do; in how many seconds to look again. `now` only spaces the heartbeats."""
-        if not self._engine.start():
+        if not self._engine.is_running and not self._start():
             return self._heartbeat  # another process of this machine runs the jobs; it may end
         if self._beat_at is None or now >= self._beat_at:
             self._database.run(self._beat)
@@ -56,14 +56,25 @@ class Handover:
             self._engine.stop()
             self._database.run(lambda unit: unit.executors.leave(self._engine.executor_id, _LONG_AGO))
 
+    def _start(self) -> bool:
+        """Start the engine, and hand over again what waits in it, in case its own tables were lost."""
+        if not self._engine.start():
+            return False
+        with self._database.read() as unit:
+            waiting = unit.jobs.left_queued(self._engine.name)
+        self._engine.enqueue(waiting)
+        return True
+
     def _beat(self, unit: UnitOfWork) -> None:
-        unit.executors.seen(self._engine.executor_id, self._engine.name, unit.now())
+        now = unit.now()
+        unit.executors.seen(self._engine.executor_id, self._engine.name, now)
+        unit.jobs.alive(self._engine.name, self._engine.executor_id, now)
 
     def _hand_over(self, unit: UnitOfWork) -> int:
         # A crash before the commit hands the same runs over again, which the engine does not run twice.
         runs = unit.jobs.take_pending(_AT_ONCE)
         self._engine.enqueue(runs)
-        unit.jobs.queued(runs, unit.now())
+        unit.jobs.queued(runs, self._engine.name, unit.now())
         return len(runs)
 
     def _take_over(self, unit: UnitOfWork) -> None:

@@ -29,6 +29,7 @@ _QUERY = select(
 _RUNNING = (JobStatus.QUEUED, JobStatus.PROCESSING)
 _OPEN = (JobStatus.PENDING, *_RUNNING)
 _MEASURED = 10_000
+_LONGEST_HOLDER = 128
 
 
 class Jobs:
@@ -89,10 +90,24 @@ class Jobs:
         is_to_end = select(job_records.c.job_id).where(job_records.c.to_end_since.is_not(None)).limit(1)
         return any(self._connection.execute(query).first() is not None for query in (is_pending, is_to_end))
 
-    def queued(self, runs: Collection[Run], now: datetime) -> None:
-        """These were handed over."""
+    def queued(self, runs: Collection[Run], engine: str, now: datetime) -> None:
+        """These were handed over to this engine."""
         for run in runs:
-            self._change(_of(run, [JobStatus.PENDING]), {"status": JobStatus.QUEUED, "touched_at": now})
+            values: Values = {"status": JobStatus.QUEUED, "executor_id": _holder(engine), "touched_at": now}
+            self._change(_of(run, [JobStatus.PENDING]), values)
+
+    def left_queued(self, engine: str) -> tuple[Run, ...]:
+        """What this engine should know of, the oldest first."""
+        is_ours = and_(_STATUS == JobStatus.QUEUED, job_records.c.executor_id == _holder(engine))
+        query = select(_KEY, job_records.c.attempts, job_records.c.kind).where(is_ours)
+        rows = self._connection.execute(query.order_by(job_records.c.created_at, _KEY))
+        return tuple(Run(row.job_id, row.attempts, JobKind(row.kind)) for row in rows)
+
+    def alive(self, engine: str, executor_id: str, now: datetime) -> None:
+        """What waits in this engine and what this process runs is looked after."""
+        for status, holder in ((JobStatus.QUEUED, _holder(engine)), (JobStatus.PROCESSING, executor_id)):
+            is_held = and_(_STATUS == status, job_records.c.executor_id == holder)
+            self._connection.execute(update(job_records).where(is_held).values(touched_at=now))
 
     def begin(self, run: Run, executor_id: str, now: datetime) -> bool:
         """This process runs it now, for the first time or because another one died; False: it is not to run."""
@@ -161,7 +176,7 @@ class Jobs:
         return self.get(job_id)
 
     def stuck(self, before: datetime) -> tuple[Job, ...]:
-        """Jobs handed over or running of which nothing was heard since `before`, the longest silent first."""
+        """Jobs handed over or running that nobody has looked after since `before`, the longest silent first."""
         query = _QUERY.where(_STATUS.in_(_RUNNING), job_records.c.touched_at < before)
         found = self._connection.execute(query.order_by(job_records.c.touched_at, _KEY))
         return tuple(_record(cast("Row[Any]", row)) for row in found)
@@ -212,6 +227,11 @@ class Jobs:
     def _change(self, which: ColumnElement[bool], values: Values) -> bool:
         statement: Update = update(job_records).where(which).values(values)
         return self._connection.execute(statement).rowcount == 1
+
+
+def _holder(engine: str) -> str:
+    """Who has a job that waits: no process yet."""
+    return engine[:_LONGEST_HOLDER]
 
 
 def _of(run: Run, statuses: Collection[JobStatus]) -> ColumnElement[bool]:

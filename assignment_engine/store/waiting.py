@@ -183,6 +183,12 @@ class Waiting:
         moved = update(tasks).where(*mine).values(dispatch_key=None, due_at=now)
         return self._connection.execute(moved).rowcount > 0
 
+    def recall(self, task_ids: Collection[str], now: datetime) -> None:
+        """Those of these tasks that are pending are to be placed anew."""
+        for part in chunks(sorted(task_ids)):
+            found = update(tasks).where(tasks.c.task_id.in_(part), tasks.c.status == TaskStatus.PENDING)
+            self._connection.execute(found.values(dispatch_key=None, due_at=now))
+
     def recall_dependents(self, task_ids: Collection[str], now: datetime) -> None:
         """Pending tasks that wait for any of these are to be placed anew."""
         for part in chunks(sorted(task_ids)):

@@ -332,6 +332,21 @@ def test_a_scheduled_task_waits_for_its_day(office):
     assert office.holder("t1") == "ana"
 
 
+def test_an_untriaged_task_waits_for_triage_that_is_alive(office):
+    """It is given out when it has been read, or after the triage wait of its queue."""
+    office.has(employee("ana"), employee("bo"))
+    office.triage_is_alive()
+    office.login("ana"), office.login("bo")
+    office.submit(task("read")), office.submit(task("unread"))
+    assert (office.holder("read"), office.holder("unread")) == (None, None)
+    office.triages("read")
+    office.cycle()
+    assert (office.holder("read") is None, office.holder("unread")) == (False, None)
+    office.make_due("unread", timedelta(seconds=11))
+    office.cycle()
+    assert {office.holder("read"), office.holder("unread")} == {"ana", "bo"}
+
+
 def test_after_a_task_its_person_rests(office):
     """The wrap-up time of the queue passes before the next task comes."""
     office.queue(wrap_up_seconds=300.0)

@@ -19,6 +19,7 @@ from assignment_engine.services.background import (
     visible_jobs,
 )
 from assignment_engine.store.database import Database
+from assignment_engine.store.unit import UnitOfWork
 
 PROBLEM = JobProblem(category=ErrorCategory.FILE, detail="no such file")
 
@@ -31,7 +32,7 @@ def submitted(database: Database, kind: JobKind = JobKind.FILE, subject: str = "
 
 def begun(database: Database, executor: str = "x") -> Run:
     run = submitted(database)
-    database.run(lambda unit: unit.jobs.queued(unit.jobs.take_pending(10), unit.now()))
+    database.run(lambda unit: unit.jobs.queued(unit.jobs.take_pending(10), "engine", unit.now()))
     assert database.run(lambda unit: unit.jobs.begin(run, executor, unit.now()))
     return run
 
@@ -49,7 +50,7 @@ def test_a_job_that_goes_well(database: Database) -> None:
     run = submitted(database)
     with database.unit() as unit:
         assert unit.jobs.take_pending(10) == (run,)
-        unit.jobs.queued([run], unit.now())
+        unit.jobs.queued([run], "engine", unit.now())
         assert unit.jobs.take_pending(10) == ()
         unit.commit()
     assert read(database, run).status is JobStatus.QUEUED
@@ -142,6 +143,25 @@ def test_silent_jobs_are_stuck_and_can_be_begun_anew(database: Database) -> None
     (again,) = database.run(lambda unit: recover_jobs(unit, -60))
     assert (again.id, again.status, again.attempts) == (run.job_id, JobStatus.PENDING, 2)
     assert not complete(database, run)
+
+
+def test_jobs_that_somebody_looks_after_are_not_stuck(database: Database) -> None:
+    """A job waits as long as it has to where its engine is alive; one of another engine is stuck."""
+    waiting, lost, running = (submitted(database) for _ in range(3))
+
+    def hand_over(unit: UnitOfWork) -> None:
+        long_ago = unit.now() - timedelta(seconds=100)
+        unit.jobs.queued([waiting, running], "engine", long_ago)
+        unit.jobs.queued([lost], "gone", long_ago)
+        unit.jobs.begin(running, "x", long_ago)
+
+    database.run(hand_over)
+    with database.read() as unit:
+        assert len(stuck_jobs(unit, 60)) == 3
+        assert unit.jobs.left_queued("engine") == (waiting,)
+    database.run(lambda unit: unit.jobs.alive("engine", "x", unit.now()))
+    with database.read() as unit:
+        assert [job.id for job in stuck_jobs(unit, 60)] == [lost.job_id]
 
 
 def test_a_job_that_takes_too_long_is_ended(database: Database) -> None:

@@ -13,6 +13,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from assignment_engine.store.database import Database
 from tests.databases import Servers, opened
 from tests.happenings import Receiver, happen, published, receiving, stock
@@ -88,6 +90,7 @@ def next_event(stream: http.client.HTTPResponse) -> dict[str, Any]:
             return event
 
 
+@pytest.mark.slow
 def test_one_process_serves_and_works(tmp_path: Path, redis_server: RedisServer) -> None:
     """With SQLite there is nothing else to start."""
     port, database = free_port(), f"sqlite:///{tmp_path / 'work.db'}"
@@ -118,6 +121,7 @@ def test_one_process_serves_and_works(tmp_path: Path, redis_server: RedisServer)
         assert_left_well(left)
 
 
+@pytest.mark.slow
 def test_a_worker_of_its_own(tmp_path: Path, servers: Servers) -> None:
     with servers["postgresql"].migrated() as url, opened(url) as database, receiving() as receiver:
         stock(database)
@@ -127,6 +131,7 @@ def test_a_worker_of_its_own(tmp_path: Path, servers: Servers) -> None:
         assert_left_well(database)
 
 
+@pytest.mark.slow
 def test_a_served_app_without_worker_gives_no_positions(tmp_path: Path) -> None:
     port, url = free_port(), f"sqlite:///{tmp_path / 'work.db'}"
     with program(tmp_path, "serve", "--no-worker", "--port", str(port), DATABASE_URL=url):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from assignment_engine.domain.background import ErrorCategory, Job, JobKind, JobStatus, NewJob
+from assignment_engine.domain.background import ErrorCategory, Job, JobKind, JobStatus, NewJob, Run
 from assignment_engine.jobs.engine import engine_url
 from assignment_engine.jobs.handover import Handover
 from assignment_engine.services.background import cancel_job, retry_job
@@ -125,6 +125,20 @@ def test_a_second_process_waits_until_the_first_has_left_the_file(sqlite_databas
         assert left.until_ended(left.submit()).status is JobStatus.COMPLETED
     finally:
         second.close()
+
+
+def test_jobs_that_wait_survive_the_loss_of_the_engines_own_tables(sqlite_database: Database, tmp_path: Path) -> None:
+    with running(sqlite_database, tmp_path) as jobs:
+        jobs.until_ended(jobs.submit())
+        waiting = jobs.submit()
+    with sqlite_database.read() as unit:
+        (executor,) = unit.executors.list()
+    # As if it had been handed over before the file was lost.
+    sqlite_database.run(lambda unit: unit.jobs.queued([Run(waiting, 1, JobKind.FILE)], executor.engine, unit.now()))
+    for path in tmp_path.glob("jobs.db*"):
+        path.unlink()
+    with running(sqlite_database, tmp_path) as jobs:
+        assert jobs.until_ended(waiting).status is JobStatus.COMPLETED
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,3 +181,16 @@ def test_metrics_need_a_token_and_their_failure_is_a_problem(api: Api) -> None:
     with served("postgresql://nobody@127.0.0.1:9/none") as away:
         response = away.get("/metrics")
         assert (response.status_code, response.content_type) == (503, "application/problem+json")
+
+
+def test_every_number_is_described(api: Api) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    api.get("/tasks")
+    watcher: Any = state_of(api).engine.observed
+    watcher.dispatched("night", 0.03)
+    watcher.dispatch_failed("night")
+    names = {
+        family.name.removesuffix("_created") for family in text_string_to_metric_families(api.get("/metrics").text)
+    }
+    assert len(names) > 8
+    assert {name for name in names if name not in page} == set()

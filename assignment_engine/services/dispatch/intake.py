@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from assignment_engine.domain.conversations import NewConversation
@@ -108,3 +108,9 @@ def import_content(
         unit.waiting.recall_dependents({record.task_id for record in content.records}, unit.now())
     unit.after_commit(dispatcher.wake)
     return result
+
+
+def tasks_were_triaged(dispatcher: Dispatcher, unit: UnitOfWork, task_ids: Collection[str]) -> None:
+    """What triage has read waits for it no longer; the loop gives it out at once."""
+    unit.waiting.recall(task_ids, unit.now())
+    unit.after_commit(dispatcher.wake)

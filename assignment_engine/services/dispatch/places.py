@@ -11,11 +11,12 @@ from datetime import UTC, datetime, time, timedelta
 from assignment_engine.domain.live import Place, Stream, person_key
 from assignment_engine.domain.queues import Queue, QueueMode
 from assignment_engine.domain.records import StoredTask
-from assignment_engine.domain.types import TaskStatus, canonical_skill
+from assignment_engine.domain.types import ProcessingStatus, TaskStatus, canonical_skill
 from assignment_engine.services.core import done
 from assignment_engine.store.unit import UnitOfWork
 
 _KEY_DIGITS = 16
+_UNREAD = (ProcessingStatus.PENDING, ProcessingStatus.PROCESSING)
 
 
 def stream_of(task: StoredTask, queue: Queue) -> Stream:
@@ -44,7 +45,7 @@ def place_of(task: StoredTask, around: Around, now: datetime) -> Place:
     if around.blocked or (task.dispatch_mode or queue.mode) == QueueMode.OFF:
         return place
     start = max(since, _scheduled(task) or since)
-    if around.triage_is_alive and task.required_skills is None:
+    if around.triage_is_alive and _is_untriaged(task):
         start = max(start, since + timedelta(seconds=queue.triage_wait_seconds))
     if now < start:
         return Place(place.rank_at, due_at=start)
@@ -52,6 +53,10 @@ def place_of(task: StoredTask, around: Around, now: datetime) -> Place:
     if task.preferred_employee and around.preferred_is_present and now < asked_until:
         return Place(place.rank_at, person_key(task.preferred_employee), asked_until)
     return Place(place.rank_at, stream_of(task, queue).dispatch_key, queue.next_stage(since, now))
+
+
+def _is_untriaged(task: StoredTask) -> bool:
+    return task.required_skills is None and task.processing_status in _UNREAD
 
 
 def _scheduled(task: StoredTask) -> datetime | None:
@@ -83,7 +88,7 @@ def find_places(unit: UnitOfWork, task_ids: Collection[str], now: datetime) -> d
     queues = _queues(unit, pending)
     finished = _finished(unit, pending)
     present = unit.sessions.present({task.preferred_employee for task in pending if task.preferred_employee})
-    triage = any(task.required_skills is None for task in pending) and unit.workers.alive("triage", now)
+    triage = any(_is_untriaged(task) for task in pending) and unit.workers.alive("triage", now)
     places = {
         task.task_id: place_of(
             task,

@@ -63,7 +63,7 @@ class Outcome:
         begun = self._first()
         arrived = np.array([item.arrived for item in self.items])
         at = np.array([begun[item.number].began if item.number in begun else self.end for item in self.items])
-        return np.maximum(at - arrived, 0.0) / SECONDS_PER_HOUR
+        return np.asarray(np.maximum(at - arrived, 0.0) / SECONDS_PER_HOUR)
 
     def waits_by_kind(self) -> dict[int, Floats]:
         """The same for each kind of work that came."""
