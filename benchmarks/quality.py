@@ -24,17 +24,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+import lightgbm
 import numpy as np
 
+from assignment_engine.learning.metrics import auc
+from assignment_engine.quality import cells
 from assignment_engine.quality.checking import check_table
 from assignment_engine.quality.duplicates import deduplicate_table
-from assignment_engine.quality.estimates import Target, estimates
+from assignment_engine.quality.estimates import Target, estimates, feature_of
+from assignment_engine.quality.files import process_file
 from assignment_engine.quality.filling import error_of, fill_table
 from assignment_engine.quality.gaps import is_grouping
 from assignment_engine.quality.kinds import Kind, TypedColumn, typed
 from assignment_engine.quality.options import FillMethod, FillOptions, QualityOptions, Role
 from assignment_engine.quality.reading import read_file
-from assignment_engine.quality.report import Checked
 from assignment_engine.quality.table import Column, Table
 from assignment_engine.quality.writing import write_table
 from benchmarks.timing import Row, show
@@ -201,21 +204,17 @@ def typo(text: str, rng: Generator) -> str:
 # Detectors: what a check says, in the terms of the truth.
 
 
-def columns_of(checked: Checked, code: str) -> set[object]:
-    return {issue.column for issue in checked.report.issues if issue.code == code}
-
-
 def cells_of(table: Table, reference: Table, code: str) -> set[object]:
     """Cells that the check objects to; the report names the first lines only, so the marks are asked again."""
-    from assignment_engine.quality import cells as detectors
-
-    named = {"unreadable_value": None, "out_of_range": detectors.out_of_range, "unknown_word": detectors.unknown_words}
+    named = {"out_of_range": cells.out_of_range, "unknown_word": cells.unknown_words}
     others = {c.name: c for c in typed(reference)}
     result: set[object] = set()
     for column in typed(table):
         other = others[column.name]
-        found = named[code](column, other, table.lines) if named[code] else detectors.unreadable_cells(
-            column, other.base, table.lines)  # fmt: skip
+        if code in named:
+            found = named[code](column, other, table.lines)
+        else:
+            found = cells.unreadable_cells(column, other.base, table.lines)
         for _, rows in found:
             result |= {(column.name, int(line)) for line in table.lines[rows]}
     return result
@@ -223,28 +222,33 @@ def cells_of(table: Table, reference: Table, code: str) -> set[object]:
 
 @dataclass(frozen=True)
 class Detector:
+    """A fault, and the finding that should name it: by `columns`, by `cells`, by `gaps` or as `renamed`."""
+
     name: str
     fault: Fault
-    found: Callable[[Table, Table, Checked], set[object]]
+    level: str
+    code: str = ""
+
+    def found(self, table: Table, reference: Table) -> set[object]:
+        if self.level == "cells":
+            return cells_of(table, reference, self.code)
+        report = check_table(table, reference).report
+        if self.level == "columns":
+            return {issue.column for issue in report.issues if issue.code == self.code}
+        if self.level == "gaps":
+            return {(gap.column, gap.by, gap.group) for gap in report.group_gaps}
+        return {(entry.reference, entry.found) for entry in report.schema_comparison.renamed}
 
 
 DETECTORS = (
-    Detector("missing at random", missing_at_random, lambda t, r, c: columns_of(c, "sparser")),
-    Detector(
-        "missing by group",
-        missing_by_group,
-        lambda t, r, c: {(g.column, g.by, g.group) for g in c.report.group_gaps},
-    ),
-    Detector("retyped columns", retyped_columns, lambda t, r, c: columns_of(c, "retyped_column")),
-    Detector("retyped cells", retyped_cells, lambda t, r, c: cells_of(t, r, "unreadable_value")),
-    Detector("impossible numbers", impossible_numbers, lambda t, r, c: cells_of(t, r, "out_of_range")),
-    Detector("unknown words", unknown_words, lambda t, r, c: cells_of(t, r, "unknown_word")),
-    Detector("shifted", shifted, lambda t, r, c: columns_of(c, "drift")),
-    Detector(
-        "renamed",
-        renamed,
-        lambda t, r, c: {(e.reference, e.found) for e in c.report.schema_comparison.renamed},
-    ),
+    Detector("missing at random", missing_at_random, "columns", "sparser"),
+    Detector("missing by group", missing_by_group, "gaps"),
+    Detector("retyped columns", retyped_columns, "columns", "retyped_column"),
+    Detector("retyped cells", retyped_cells, "cells", "unreadable_value"),
+    Detector("impossible numbers", impossible_numbers, "cells", "out_of_range"),
+    Detector("unknown words", unknown_words, "cells", "unknown_word"),
+    Detector("shifted", shifted, "columns", "drift"),
+    Detector("renamed", renamed, "renamed"),
 )
 
 
@@ -262,9 +266,9 @@ def detectors(seeds: int) -> Iterable[Row]:
             for seed in range(seeds):
                 rng = np.random.default_rng(seed)
                 file, reference = halves(table, rng)
-                before = detector.found(file, reference, check_table(file, reference))
+                before = detector.found(file, reference)
                 spoilt, truth = detector.fault(file, rng)
-                found = detector.found(spoilt, reference, check_table(spoilt, reference)) - before
+                found = detector.found(spoilt, reference) - before
                 if detector.name == "missing by group":  # other groups of the same column tell of the same fault
                     found = {gap for gap in found if gap in truth or gap[0] not in {name for name, *_ in truth}}
                 right += len(found & truth)
@@ -448,11 +452,6 @@ def learning(seeds: int) -> Iterable[Row]:
 
 
 def predicted(table: Table, usable: Sequence[str], labels: np.ndarray, how: str, seed: int) -> float:
-    import lightgbm
-
-    from assignment_engine.learning.metrics import auc
-    from assignment_engine.quality.estimates import _feature
-
     rng = np.random.default_rng(seed)
     used = Table(tuple(table.by_name[name] for name in usable), table.lines)
     if how != "nothing missing":
@@ -467,7 +466,7 @@ def predicted(table: Table, usable: Sequence[str], labels: np.ndarray, how: str,
     }
     if how in plans:
         used = fill_table(used, QualityOptions(fill=plans[how])).table.without({"filled_columns"})
-    features = np.column_stack([_feature(column) for column in typed(used)])
+    features = np.column_stack([feature_of(column) for column in typed(used)])
     train = rng.random(table.rows) < 0.7
     model = lightgbm.train(
         {"objective": "binary", "num_leaves": 15, "learning_rate": 0.05, "verbosity": -1, "num_threads": 1, "seed": 0},
@@ -503,8 +502,8 @@ def large_file(path: Path, rows: int) -> None:
 def scale(rows: int) -> Iterable[Row]:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "large.csv"
-        maker = f"from benchmarks.quality import large_file; from pathlib import Path; large_file(Path({str(path)!r}), {rows})"
-        subprocess.run([sys.executable, "-c", maker], check=True)
+        make = [sys.executable, "-m", "benchmarks.quality", "make-file", str(path), str(rows)]
+        subprocess.run(make, check=True)
         run = [sys.executable, "-m", "benchmarks.quality", "run-file", str(path), str(Path(directory) / "out")]
         done = subprocess.run(run, check=True, stdout=subprocess.PIPE, text=True)
         yield json.loads(done.stdout)
@@ -537,12 +536,17 @@ def scale_command(rows: int, *, as_json: bool) -> None:
     show(list(scale(rows)), as_json=as_json)
 
 
+@main.command("make-file", hidden=True)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("rows", type=int)
+def make_file(path: Path, rows: int) -> None:
+    large_file(path, rows)
+
+
 @main.command("run-file", hidden=True)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 def run_file(path: Path, out: Path) -> None:
-    from assignment_engine.quality.files import process_file
-
     started = time.perf_counter()
 
     def told(stage: str, share: float) -> None:

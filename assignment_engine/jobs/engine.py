@@ -106,22 +106,29 @@ class JobEngine:
         """Begin to run jobs; False: another process of this machine has the file."""
         if self.is_running:
             return True
-        if self.is_sqlite and not self._lock_file():
+        if self.is_sqlite and self._lock is None and not self._lock_file():
             return False
-        self._launch()
+        try:
+            self._launch()
+        except Exception:
+            self._destroy(0)  # otherwise the next start would find half of one
+            raise
         return True
 
     def stop(self, seconds: int = 10) -> None:
         """Take no more jobs, and give those that run some time to end; what does not goes on elsewhere."""
-        from dbos import DBOS
-
         if self._client is not None:
             self._client.destroy()
             self._client = None
-            DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=seconds)
+            self._destroy(seconds)
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def _destroy(self, seconds: int) -> None:
+        from dbos import DBOS
+
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=seconds)
 
     def enqueue(self, runs: Sequence[Run]) -> None:
         """Hand over runs; one that was handed over before is not run twice."""

@@ -8,6 +8,8 @@ from assignment_engine.features.arrays import Bools, Floats, Ints, floats
 from assignment_engine.learning.recipes import Rows
 
 FEWEST_IN_KIND = 30
+TWICE = float(np.log(2.0))
+_LIGHTEST = 1e-6  # LightGBM refuses rows of no weight
 
 
 def pinball(actual: Floats, predicted: Floats, quantile: float) -> Floats:
@@ -46,22 +48,29 @@ def share_ended(at: Floats, times: Floats, going: Floats) -> Floats:
 def with_unfinished(features: Floats, value: Floats, ended: Bools, kind: Ints, quantile: float) -> Rows:
     """Rows for quantile regression in which unfinished work counts from `value` on (redistribution to the right).
 
-    A row censored at c, in a kind of work of which the share F has ended by then, stands for a row at c of weight
-    (q − F) / (1 − F) and one beyond everything of weight (1 − q) / (1 − F); where F ≥ q it lies above the quantile
-    already. F is the Kaplan–Meier estimate of the kind, or of everything where the kind is rare. After Portnoy (2003).
+    `value` is log(1 + hours). A row censored at c, in a kind of work of which the share F has ended by then, stands for
+    a row at c of weight (q − F) / (1 − F) and one beyond all others of weight (1 − q) / (1 − F); where F ≥ q it lies
+    above the quantile already. F is the Kaplan–Meier estimate of the kind, or of everything where the kind is rare.
+    Work that has been open for more than twice as long as any took is left out: nobody closed it. After Portnoy (2003).
     """
-    share = np.empty(len(value))
-    whole = survival(value, ended)
+    open_rows = ~ended & (value <= value[ended].max() + TWICE)
+    kept = ended | open_rows
+    share = _shares_ended(value, ended, kind)
+    below = np.clip((quantile - share) / np.maximum(1.0 - share, 1e-9), 0.0, 1.0)
+    first = np.where(open_rows, np.maximum(below, _LIGHTEST), 1.0)[kept]
+    beyond = np.full(int(open_rows.sum()), value[kept].max() + TWICE)
+    return Rows(
+        features=np.concatenate([features[kept], features[open_rows]]),
+        target=np.concatenate([value[kept], beyond]),
+        weight=np.concatenate([first, np.maximum(1.0 - below[open_rows], _LIGHTEST)]),
+    )
+
+
+def _shares_ended(value: Floats, ended: Bools, kind: Ints) -> Floats:
+    """For each row the share of work of its kind that has ended by its value."""
+    share, whole = np.empty(len(value)), survival(value, ended)
     for code in np.unique(kind):
         rows = kind == code
         curve = survival(value[rows], ended[rows]) if ended[rows].sum() >= FEWEST_IN_KIND else whole
         share[rows] = share_ended(value[rows], *curve)
-    open_rows = ~ended
-    below = np.clip((quantile - share) / np.maximum(1.0 - share, 1e-9), 0.0, 1.0)
-    beyond = np.full(int(open_rows.sum()), value.max() + 1.0)
-    return Rows(
-        features=np.concatenate([features, features[open_rows]]),
-        target=np.concatenate([value, beyond]),
-        weight=np.concatenate([np.where(open_rows, np.maximum(below, 1e-6), 1.0),
-                               np.maximum(1.0 - below[open_rows], 1e-6)]),
-    )  # fmt: skip
+    return share

@@ -181,7 +181,10 @@ class _Pass:
         """Rows that take part: those that have all columns of the key."""
         if self.whole is not None:
             return None
-        return np.logical_and.reduce([hashed.column.codes >= 0 for hashed in self.columns])
+        known = self.columns[0].column.codes >= 0
+        for hashed in self.columns[1:]:
+            known = known & (hashed.column.codes >= 0)
+        return known
 
 
 def _passes(ordered: Sequence[Compared]) -> Iterator[_Pass]:

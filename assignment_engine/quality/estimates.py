@@ -218,10 +218,10 @@ def _parameters(seed: int, classes: Floats | None) -> dict[str, object]:
 
 
 def _features(predictors: Sequence[TypedColumn], rows: Ints) -> Floats:
-    return np.column_stack([_feature(column)[rows] for column in predictors])
+    return np.column_stack([feature_of(column)[rows] for column in predictors])
 
 
-def _feature(column: TypedColumn) -> Floats:
+def feature_of(column: TypedColumn) -> Floats:
     """Numbers as they are; words by rank of frequency, the rare ones as missing."""
     if column.kind in (Kind.NUMBER, Kind.TIME):
         return column.values

@@ -23,6 +23,7 @@ from assignment_engine.domain.errors import ConfigurationError, DatabaseBusyErro
 SQLITE_TIMEOUT_SECONDS = 5.0
 SQLITE_ASKS_AGAIN_SECONDS = (0.0005, 0.003)
 MARIADB_LOCK_WAIT_SECONDS = 10
+MOST_CONNECTIONS = 50  # of one process: the threads of a server, and the loops of a worker
 ASKED_WHEN_IDLE_SECONDS = 1.0
 
 Clock = Callable[[], datetime]
@@ -85,7 +86,8 @@ def _to_json(value: object) -> str:
 def _engine_options(backend: str) -> dict[str, Any]:
     if backend == "sqlite":
         return {"connect_args": {"timeout": SQLITE_TIMEOUT_SECONDS, "check_same_thread": False}}
-    shared = {"isolation_level": "READ COMMITTED", "pool_recycle": 1800}
+    pool = {"pool_recycle": 1800, "pool_size": 10, "max_overflow": MOST_CONNECTIONS - 10}
+    shared = {"isolation_level": "READ COMMITTED", **pool}
     if backend == "postgresql":
         return {**shared, "executemany_mode": "values_plus_batch"}
     return {**shared, "connect_args": {"charset": "utf8mb4"}}

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 from assignment_engine.domain.stored import Finding
 from assignment_engine.store import migrate
 from assignment_engine.store.checks import LIVE_CHECKS, Check
+from assignment_engine.store.work_checks import WORK_CHECKS
 
 _JSON_TEXT = {
     "sqlite": "json_extract({column}, '$.{name}')",
@@ -184,7 +185,7 @@ def examine(connection: Connection) -> list[Finding]:
     revision, head = migrate.current(connection), migrate.head()
     if revision != head:
         return [Finding("error", "schema", "database", f"the tables are of revision {revision}, not {head}")]
-    return [finding for check in (*_CHECKS, *LIVE_CHECKS) for finding in _findings(connection, check)]
+    return [finding for check in (*_CHECKS, *LIVE_CHECKS, *WORK_CHECKS) for finding in _findings(connection, check)]
 
 
 def _findings(connection: Connection, check: Check) -> list[Finding]:

@@ -106,7 +106,7 @@ class Jobs:
     def alive(self, engine: str, executor_id: str, now: datetime) -> None:
         """What waits in this engine and what this process runs is looked after."""
         for status, holder in ((JobStatus.QUEUED, _holder(engine)), (JobStatus.PROCESSING, executor_id)):
-            is_held = and_(_STATUS == status, job_records.c.executor_id == holder)
+            is_held = and_(job_records.c.status == status, job_records.c.executor_id == holder)
             self._connection.execute(update(job_records).where(is_held).values(touched_at=now))
 
     def begin(self, run: Run, executor_id: str, now: datetime) -> bool:

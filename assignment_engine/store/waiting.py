@@ -107,7 +107,8 @@ class Waiting:
     ) -> tuple[list[Spot], list[Spot]]:
         """The first tasks of these slices by rank, and the oldest of those that wait since before `overdue_before`.
 
-        Without what this person has rejected.
+        At most `limit` of each; what is kept for this person comes in front of the others and is not counted. Without
+        what this person has rejected.
         """
         by_rank = _Page(tuple(part.enqueued_before is not None for part in slices), "rank_at")
         by_age = _Page((True,) * len(slices), "enqueued_at")
@@ -116,9 +117,11 @@ class Waiting:
             _both(by_rank, by_age),
             {"employee": employee_id, "limit": limit, **by_rank.values(slices), **by_age.values(aged)},
         ).all()
-        ranked = [_spot(row) for row in found if row.order == by_rank.order]
-        overdue = [_spot(row) for row in found if row.order == by_age.order]
-        return sorted(ranked, key=by_rank.key), sorted(overdue, key=by_age.key)
+        ranked = sorted((_spot(row) for row in found if row.order == by_rank.order), key=by_rank.key)
+        overdue = sorted((_spot(row) for row in found if row.order == by_age.order), key=by_age.key)
+        kept = [spot for spot in ranked if spot.dispatch_key == person_key(employee_id)]
+        others = [spot for spot in ranked if spot.dispatch_key != person_key(employee_id)]
+        return [*kept, *others[:limit]], overdue[:limit]
 
     def look_further(
         self, slices: Sequence[Slice], employee_id: str, limit: int, last: Spot, *, by_age: bool

@@ -21,7 +21,7 @@ from assignment_engine.domain.constraints import Constraints
 from assignment_engine.domain.live import Live
 from assignment_engine.domain.plans import Plan
 from assignment_engine.domain.queues import Queue, QueuePolicy
-from assignment_engine.domain.records import StoredEmployee, StoredTask, Task
+from assignment_engine.domain.records import Employee, StoredEmployee, StoredTask, Task
 from assignment_engine.domain.stored import PastAssignment
 from assignment_engine.features.skills import SkillMatcher
 from assignment_engine.scoring.fallback import WeightedFallback
@@ -42,7 +42,8 @@ QUEUES = ("default", "vip")
 BOSS = Actor("boss")
 LIVE_CONSTRAINTS = Constraints(ready_only=True, respect_shift_end=True)
 SCORERS: tuple[Scorer, ...] = (WeightedFallback(), SkillScorer(), load_scorer(None)[0])
-AGES = [timedelta(hours=hours) for hours in (0, 0, 0.25, 0.5, 0.75, 1, 2, 3, 5, 7, 9, 30)]
+AGES = [timedelta(hours=hours) for hours in (0, 0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7)]
+LONG_AGES = [timedelta(hours=9), timedelta(hours=30)]
 on_databases = settings(  # each world is a database of its own, which takes longer than arrays do
     settings.get_profile("ci"), max_examples=60, suppress_health_check=list(HealthCheck)
 )
@@ -59,12 +60,22 @@ def people(chance: Chance, count: int) -> list[str]:
     return chance.shuffled([f"e{number}" for number in range(count)])
 
 
+def random_person(chance: Chance, employee_id: str) -> Employee:
+    """Somebody who can usually do something; their availability for planning does not matter."""
+    live = {
+        "queues": chance.some(QUEUES, 2),
+        "max_units": chance.count(1, 4),
+        "skills": chance.maybe(lambda: chance.levels(5), 0.9),
+        "current_workload": chance.among([0.0, 0.0, 4.0, 20.0]),
+        "max_workload": chance.among([40.0, 40.0, 40.0, 8.0, 1.0]),
+        "shift_end": chance.maybe(chance.moment, 0.2),
+    }
+    return strategies.person(chance, employee_id).model_copy(update=live)
+
+
 def hire(chance: Chance, found: Office, ids: list[str]) -> None:
     """People with work behind them, some of them with work in hand."""
-    live = {"queues": lambda: chance.some(QUEUES, 2), "max_units": lambda: chance.count(1, 3)}
-    found.has(
-        *(strategies.person(chance, i).model_copy(update={name: make() for name, make in live.items()}) for i in ids)
-    )
+    found.has(*(random_person(chance, employee_id) for employee_id in ids))
     past = [
         PastAssignment(
             task_id=f"past{number}",
@@ -78,7 +89,7 @@ def hire(chance: Chance, found: Office, ids: list[str]) -> None:
         )
         for number in range(chance.count(0, 12))
     ]
-    in_hand = [Task(task_id=f"hand{number}", title="In hand") for number in range(chance.count(0, 3))]
+    in_hand = [Task(task_id=f"hand{number}", title="In hand") for number in range(chance.among([0, 0, 1, 2]))]
     done = [Task(task_id=task_id, status="completed") for task_id in chance.some(OUTSIDE, 2)]
 
     def fill(unit):
@@ -97,10 +108,11 @@ def random_task(chance: Chance, task_id: str, before: list[str], ids: list[str])
         "title": "Work",
         "queue": chance.among(["default", "default", "vip"]),
         "units": chance.among([1, 1, 1, 2]),
-        "minimum_levels": chance.levels(2) if chance.happens(0.4) else {},
-        "scheduled_date": chance.maybe((NOW + timedelta(days=chance.count(-1, 1))).date, 0.2),
+        "minimum_levels": chance.levels(1) if chance.happens(0.5) else {},
+        "scheduled_date": chance.maybe((NOW + timedelta(days=chance.count(-1, 1))).date, 0.1),
         "preferred_employee": chance.maybe(lambda: chance.among([*ids, "gone"]), 0.2),
-        "created_at": NOW - chance.among(AGES),
+        "dependencies": given.dependencies if chance.happens(0.4) else (),
+        "created_at": NOW - chance.among(LONG_AGES if chance.happens(0.05) else AGES),
     }
     return Task(**{**given.model_dump(exclude_unset=True), **live})
 
@@ -112,7 +124,7 @@ def random_queue(chance: Chance, name: str, window: int = 50) -> Queue:
         mode=chance.among(["push", "offer"]),
         policy=chance.among(["score", "score", "fifo"]),
         ageing_hours_per_level=chance.among([0.0, 1.0, 4.0]),
-        max_wait_hours=chance.among([0.5, 8.0, 8.0, 100.0]),
+        max_wait_hours=chance.among([8.0, 8.0, 100.0, 4.0]),
         relax=[{"after_seconds": seconds, "factor": factor} for seconds, factor in stages],
         window=window,
     )
@@ -155,7 +167,7 @@ def planned(found: Office, task_id: str, queue: Queue) -> Plan:
 
 
 @on_databases
-@given(seed=st.integers(0, 2**32), count=st.integers(1, 6), scorer=st.sampled_from(SCORERS))
+@given(seed=st.integers(0, 2**32), count=st.sampled_from([4, 6, 2, 1]), scorer=st.sampled_from(SCORERS))
 def test_a_task_goes_to_whom_planning_would_give_it(servers: Servers, seed: int, count: int, scorer: Scorer) -> None:
     """dispatch(t) = plan([t], live constraints): the same person, the same score, or nobody."""
     chance = Chance(seed)
@@ -168,12 +180,12 @@ def test_a_task_goes_to_whom_planning_would_give_it(servers: Servers, seed: int,
         def come_in(unit):
             unit.queues.put(queue, NOW)
             unit.tasks.add([task], NOW)
-            for refusing in chance.some(ids, 1):
+            for refusing in chance.some(ids, 1) if chance.happens(0.4) else []:
                 held = work.assign(unit, "t", refusing, BOSS, allow_overload=True)
                 unit.assignments.record([advance(held, Event.REJECT, NOW, reason="no")], refusing)
 
         found.run(come_in)
-        for person in chance.some(ids, count):
+        for person in [person for person in ids if chance.happens(0.8)]:
             found.login(person)
             if chance.happens(0.15):
                 found.run(lambda unit, person=person: presence.pause(unit, found.dispatcher, person, None))
@@ -252,9 +264,9 @@ class ByHand:
 @on_databases
 @given(
     seed=st.integers(0, 2**32),
-    count=st.integers(0, 14),
+    count=st.sampled_from([12, 8, 16, 5, 2]),
     scorer=st.sampled_from(SCORERS[:2]),
-    window=st.sampled_from([1, 2, 3, 50]),
+    window=st.sampled_from([2, 1, 3, 50]),
 )
 def test_a_person_gets_the_best_of_the_first(
     servers: Servers, seed: int, count: int, scorer: Scorer, window: int

@@ -47,6 +47,13 @@ def test_unfinished_work_does_not_pull_quantiles_down(quantile):
     assert naive < 0.85 * expected
 
 
+def test_work_that_nobody_closed_is_left_out():
+    """Open for a year where nothing ever took longer than three hours."""
+    value, ended = np.array([1.0, 2.0, 3.0, 9000.0]), np.array([True, True, True, False])
+    rows = with_unfinished(np.zeros((4, 1)), value, ended, np.zeros(4, dtype=np.int64), 0.9)
+    assert rows.target.tolist() == [1.0, 2.0, 3.0]
+
+
 def test_finished_rows_alone_stay_as_they_are():
     value = np.arange(40.0)
     rows = with_unfinished(np.zeros((40, 1)), value, np.ones(40, dtype=bool), np.zeros(40, dtype=np.int64), 0.9)

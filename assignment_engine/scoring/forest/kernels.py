@@ -21,13 +21,14 @@ from assignment_engine.features.arrays import Floats, Ints
 from assignment_engine.features.definition import FEATURE_NAMES
 from assignment_engine.scoring.forest import words
 from assignment_engine.scoring.forest.tables import BUCKETS, ZERO, MaskTables, Rows, Words
-from assignment_engine.scoring.forest.words import exit_line
+from assignment_engine.scoring.forest.words import exit_line, fetch_line
 
 _WORKLOAD_RATIO = FEATURE_NAMES.index("workload_ratio")
 _ACTIVE_TASKS = FEATURE_NAMES.index("active_tasks")
 _SKILL_MATCH = FEATURE_NAMES.index("skill_match")
 _EXPERIENCE_COMPLEXITY_RATIO = FEATURE_NAMES.index("experience_complexity_ratio")
 _CAPACITY_FIT = FEATURE_NAMES.index("capacity_fit")
+_AHEAD = 8  # pairs between asking memory for somebody's masks and using them
 _BLOCK = 256  # employees at a time, so that what is kept of them stays in the nearest cache
 
 
@@ -206,9 +207,11 @@ def _sum_leaves(
                 np.uint64(rows[4, i]) * words,
             )
             to, own = np.uint64(lane) * words, np.uint64(chosen[i]) * words
+            ahead = np.uint64(chosen[min(first + lane + _AHEAD, chosen.size - 1)]) * words
             for word in range(0, of_task.size, 64 // of_task.itemsize):
                 at = np.uint64(word)
                 exit_line(exits, to + at, of_task, at, table, starts, masks, own)
+                fetch_line(masks, ahead + at)
         totals = _four_sums(a, b, c, d, flat, leaves.shape[0] // 2)
         for lane in range(min(4, chosen.size - first)):
             raw[first + lane] = totals[lane]

@@ -62,4 +62,21 @@ def _repeated(builder: Any, value: Any, line: Any) -> Any:
     return builder.shuffle_vector(one, ir.Constant(line, ir.Undefined), order)
 
 
+def _fetch_line(_context: Any, masks: Any, at: Any) -> Any:
+    """Ask for the cache line of masks[at], which is read soon."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function: Any = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), byte)
+        read, nearest, data = (ir.Constant(number, value) for value in (0, 3, 1))
+        builder.call(function, [place, read, nearest, data])
+        return context.get_dummy_value()
+
+    return numba.void(masks, at), generate
+
+
 exit_line: Any = intrinsic(_exit_line)
+fetch_line: Any = intrinsic(_fetch_line)

@@ -144,14 +144,14 @@ class _Window:
 
     def _ordered(self, spots: list[Spot]) -> list[Candidate]:
         """The first tasks of the person's queues that they can do, those for them alone in front."""
-        found: list[Candidate] = []
-        for page in self._pages(spots, by_age=False):
-            found += self._allowed(page)
-            if len(found) >= self._size:
+        mine = self._allowed([spot for spot in spots if spot.dispatch_key == self._own])
+        others: list[Candidate] = []
+        for page in self._pages([spot for spot in spots if spot.dispatch_key != self._own], by_age=False):
+            others += self._allowed(page)
+            if len(others) >= self._size:
                 break
-        found.sort(key=_rank)
-        mine = [c for c in found if c.task.dispatch_key == self._own]
-        others = [c for c in found if c.task.dispatch_key != self._own]
+        mine.sort(key=_rank)
+        others = sorted(others, key=_rank)[: self._size]
         if not others or self._queue(others[0].task).policy is QueuePolicy.FIFO:
             return [*mine, *others]
         scored = [c for c in others if self._queue(c.task).policy is QueuePolicy.SCORE]
@@ -160,12 +160,13 @@ class _Window:
 
     def _pages(self, spots: list[Spot], *, by_age: bool) -> Iterator[list[Spot]]:
         """The first page, and further ones while there are any and somebody asks."""
+        slices = self._slices if by_age else self._slices[1:]  # what is kept for them was all on the first page
         while spots:
             yield spots
             if len(spots) < self._size:
                 return
             spots = self._chooser.unit.waiting.look_further(
-                self._slices, self._person.employee_id, self._size, spots[-1], by_age=by_age
+                slices, self._person.employee_id, self._size, spots[-1], by_age=by_age
             )
 
     def _waited(self, task: StoredTask) -> timedelta:

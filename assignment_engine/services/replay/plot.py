@@ -57,7 +57,7 @@ def _waits(found: Comparison, axes: Axes) -> None:
         axes.plot(np.maximum(waits[steps], SHORTEST_HOURS), shares[steps], label=row.policy)
     axes.set(xscale="log", ylim=(0, 1), xlabel="hours until somebody began", ylabel="share of tasks", title="Waiting")
     axes.grid(visible=True, alpha=0.3)
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right")
 
 
 def _busy(found: Comparison, axes: Axes) -> None:
