@@ -125,7 +125,7 @@ def rounded(values: Floats) -> Floats:
 
 def near_best(values: Floats) -> Ints:
     """Positions of all values that may be the largest once they are rounded, shape (k,) with k ≥ 1, ascending."""
-    (near,) = (values >= values.max() - _NEAR).nonzero()
+    near: Ints = (values >= values.max() - _NEAR).nonzero()[0]
     return near
 
 

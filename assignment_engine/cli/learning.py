@@ -65,8 +65,15 @@ def train_command(
 
     training = Training.model_validate(
         {
-            "kind": objective, "sets": sets, "model": model, "trials": trials, "seconds": seconds, "seed": seed,
-            "name": name, "version": name, "data": data.name,
+            "kind": objective,
+            "sets": sets,
+            "model": model,
+            "trials": trials,
+            "seconds": seconds,
+            "seed": seed,
+            "name": name,
+            "version": name,
+            "data": data.name,
         }
     )
     bundle = train(read_dataset(data), training)

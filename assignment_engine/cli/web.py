@@ -62,7 +62,7 @@ def token(role: str, subject: str, hours: float) -> None:
     from assignment_engine.wiring import with_secret
     from webapp.auth import make_token
 
-    secret = with_secret(read_settings()).jwt_secret
-    if secret is None:
+    settings = with_secret(read_settings())
+    if settings.jwt_secret is None or settings.jwt_jwks is not None:
         raise ConfigurationError("JWT_JWKS holds public keys: its tokens come from whoever has the private ones")
-    click.echo(make_token(secret.get_secret_value(), role, subject, hours))
+    click.echo(make_token(settings.jwt_secret.get_secret_value(), role, subject, hours))

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils import uuid7
 
 from assignment_engine.domain.background import JobKind, Lane, Run
-from assignment_engine.domain.errors import ConfigurationError
+from assignment_engine.domain.errors import ConfigurationError, DatabaseUnavailableError
 from assignment_engine.jobs.running import Runner
 
 if TYPE_CHECKING:
@@ -103,16 +104,21 @@ class JobEngine:
         return self._client is not None
 
     def start(self) -> bool:
-        """Begin to run jobs; False: another process of this machine has the file."""
+        """Begin to run jobs; False: another process of this machine has the file.
+
+        Raises
+        ------
+        DatabaseUnavailableError
+        """
         if self.is_running:
             return True
         if self.is_sqlite and self._lock is None and not self._lock_file():
             return False
         try:
             self._launch()
-        except Exception:
+        except SQLAlchemyError as exc:
             self._destroy(0)  # otherwise the next start would find half of one
-            raise
+            raise DatabaseUnavailableError(f"the job engine's database cannot be used ({type(exc).__name__})") from exc
         return True
 
     def stop(self, seconds: int = 10) -> None:

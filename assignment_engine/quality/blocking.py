@@ -80,8 +80,8 @@ def similar_pairs(columns: Sequence[Compared], rows: int, least: float, window: 
         for first, second in _neighbours(way, window):
             looked_at += len(first)
             kept = _possible(ordered, first, second, least)
-            low, high = np.minimum(first[kept], second[kept]), np.maximum(first[kept], second[kept])
-            found.append(low * rows + high)
+            pairs = _scored(ordered, first[kept], second[kept], least)
+            found.append(np.minimum(pairs.first, pairs.second) * rows + np.maximum(pairs.first, pairs.second))
         found = [np.unique(np.concatenate(found))]
     return scored(ordered, found[0] // max(1, rows), found[0] % max(1, rows), least, looked_at)
 

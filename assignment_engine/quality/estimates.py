@@ -20,7 +20,7 @@ from assignment_engine.quality.options import FillMethod, Role
 LEAST_IN_GROUP = 3
 LEARN_FROM = 5000
 ITERATE_ON = 1500
-MOST_WORDS = 40
+MOST_WORDS = 25
 MOST_LEVELS = 300
 ONE_HOT = 12
 CHUNK = 100_000
@@ -165,7 +165,7 @@ def _logarithm(values: Floats) -> Floats:
 
 
 def by_trees(target: Target, predictors: Sequence[TypedColumn]) -> Estimate:
-    """Boosted trees on all other columns: the median of a number, the likeliest of the forty most frequent words."""
+    """Boosted trees on all other columns: the median of a number, the likeliest of the 25 most frequent words."""
 
     def estimate(known: Ints, gaps: Ints) -> Floats:
         import lightgbm  # noqa: PLC0415  (heavy)
@@ -181,7 +181,7 @@ def by_trees(target: Target, predictors: Sequence[TypedColumn]) -> Estimate:
         data = lightgbm.Dataset(
             _features(predictors, learn[chosen]), labels, categorical_feature=categories, params={"verbosity": -1}
         )
-        booster = lightgbm.train(_parameters(target.seed, classes), data, num_boost_round=80 if classes is None else 40)
+        booster = lightgbm.train(_parameters(target.seed, classes), data, num_boost_round=80 if classes is None else 30)
         parts = np.array_split(gaps, len(gaps) // CHUNK + 1)
         raw = np.concatenate([np.asarray(booster.predict(_features(predictors, part))) for part in parts])
         return raw if classes is None else classes[np.argmax(raw, axis=1)]

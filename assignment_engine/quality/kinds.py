@@ -16,7 +16,7 @@ from assignment_engine.quality.table import Column, Table
 
 MOSTLY = 0.85
 MOST_CATEGORIES = 1000
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _FLAGS = frozenset({"true", "false", "yes", "no", "t", "f", "y", "n", "0", "1"})
 _TIME_FORMATS = (
     "ISO8601",
@@ -31,7 +31,7 @@ _TIME_FORMATS = (
     "%d/%m/%Y %H:%M:%S",
     "%m/%d/%Y %H:%M:%S",
 )
-_TIME_LIKE = re.compile(r"\d{1,4}[-/. ](?:\d{1,2}|[A-Za-z]{3})[-/. ]\d{1,4}")
+_TIME_LIKE = re.compile(r"\d{1,4}[-/. ](?:\d{1,2}|[A-Za-z]{3})[-/. ]\d{1,4}", re.ASCII)
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ID_PARTS = frozenset({"id", "ids", "uuid", "guid", "key", "nr", "no", "number", "ticket"})
 _NOT_IDS = frozenset({"of", "count", "hours", "amount"})

@@ -92,7 +92,8 @@ LIVE_CHECKS = (
         "task_forgotten",
         """
         SELECT t.task_id, t.dispatch_key FROM tasks t LEFT JOIN dispatch_keys k ON k.dispatch_key = t.dispatch_key
-        WHERE t.dispatch_key IS NOT NULL AND k.dispatch_key IS NULL AND (t.dispatch_key NOT LIKE 'p:%' OR t.due_at IS NULL)
+        WHERE t.dispatch_key IS NOT NULL AND k.dispatch_key IS NULL
+          AND (t.dispatch_key NOT LIKE 'p:%' OR t.due_at IS NULL)
         """,
         "waits at {}, where nobody looks",
     ),

@@ -1,4 +1,4 @@
-"""How PostgreSQL answers the hot questions of live dispatch among more than a hundred thousand tasks."""
+"""How PostgreSQL answers the hot questions of live dispatch among a hundred and fifty thousand tasks."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from assignment_engine.store.unit import UnitOfWork
 from assignment_engine.store.waiting import Slice
 from tests.databases import Servers, opened
 
-TASKS, PEOPLE, SESSIONS = 120_000, 3_000, 20_000
+TASKS, PEOPLE, SESSIONS = 150_000, 3_000, 20_000
 
 _FILL = (
     """
     INSERT INTO tasks (task_id, minimum_levels, priority, priority_level, status, dependencies, queue, context,
                        processing_status, created_at, updated_at, enqueued_at, rank_at, dispatch_key, due_at)
-    SELECT 't' || n, '{}', 'medium', 2, CASE WHEN n % 6 = 0 THEN 'completed' WHEN n % 100 = 1 THEN 'in_progress'
+    SELECT 't' || n, '{}', 'medium', 2, CASE WHEN n % 10 > 0 THEN 'completed' WHEN n % 100 = 0 THEN 'in_progress'
            ELSE 'pending' END, '[]', 'default', '{}', 'processed', now(), now(),
            now() - n * interval '1 second', now() - n * interval '1 second',
-           CASE WHEN n % 6 > 0 AND n % 100 <> 1 THEN 'q:default:' || n % 7 END,
-           CASE WHEN n % 1000 = 2 THEN now() + n * interval '1 second' END
+           CASE WHEN n % 10 = 0 AND n % 100 > 0 THEN 'q:default:' || n % 7 END,
+           CASE WHEN n % 1000 = 10 THEN now() + n * interval '1 second' END
     FROM generate_series(1, :tasks) n
     """,
     """
@@ -50,9 +50,9 @@ _FILL = (
     """
     INSERT INTO task_assignments (assignment_id, task_id, employee_id, active_task_id, assignment_method, assigned_by,
                                   status, assigned_at, allow_overload, created_at, updated_at)
-    SELECT 'a' || n, 't' || n, 'e' || 1 + n % :people, CASE WHEN n % 100 = 1 THEN 't' || n END, 'live', 'engine',
-           CASE WHEN n % 100 = 1 THEN 'accepted' ELSE 'completed' END, now(), false, now(), now()
-    FROM generate_series(1, :tasks) n WHERE n % 6 = 0 OR n % 100 = 1
+    SELECT 'a' || n, 't' || n, 'e' || 1 + n % :people, CASE WHEN n % 10 = 0 THEN 't' || n END, 'live', 'engine',
+           CASE WHEN n % 10 = 0 THEN 'accepted' ELSE 'completed' END, now(), false, now(), now()
+    FROM generate_series(1, :tasks) n WHERE n % 10 > 0 OR n % 100 = 0
     """,
     "ANALYZE",
 )
@@ -60,7 +60,7 @@ _FILL = (
 
 @pytest.fixture(scope="module")
 def full(servers: Servers) -> Iterator[Database]:
-    """Tasks that wait in seven streams or are over, people who are free, busy or absent, old and open sessions."""
+    """Of ten tasks nine are over, the others wait in seven streams; people who are free, busy or absent."""
     with servers["postgresql"].migrated() as url, opened(url) as database:
         numbers = {"tasks": TASKS, "people": PEOPLE, "sessions": SESSIONS}
         with database.unit() as unit:
@@ -187,14 +187,14 @@ def test_silent_sessions(full: Database) -> None:
 
 
 def test_tasks_whose_time_has_come(full: Database) -> None:
-    """Both those that are due and the moment of the next one come from the index of that time."""
+    """Those that are due, the moment of the next one, and what was missed or is kept: nothing is read through."""
     with asked(full) as (unit, plans):
         unit.waiting.due(unit.now(), 200)
         unit.waiting.next_due()
         unit.waiting.kept_for("e1")
         unit.assignments.missed_offers(unit.now(), 200)
     found = Plans(plans)
-    assert {"ix_tasks_due_at", "ix_task_assignments_offer_expires_at"} <= found.indexes
+    assert "ix_tasks_due_at" in found.indexes
     assert not {"tasks", "task_assignments"} & found.scanned
 
 

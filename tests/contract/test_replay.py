@@ -159,12 +159,12 @@ def test_processes_change_nothing():
 
 @pytest.mark.slow
 @pytest.mark.skipif("EVALUATION_DATA" not in os.environ, reason="the log is not there")
-def test_two_days_of_the_loan_applications():
+def test_a_day_of_the_loan_applications():
     """People begin nearly everything, sooner than it happened, and no invariant of the engine breaks."""
     path = Path(os.environ["EVALUATION_DATA"]) / "bpic2012-loan" / "bpic2012.csv.gz"
     log = read_work_log(path, read_adapter("bpic2012-loan"))
     assert (len(log.items), log.named, log.left_out["tasks that nobody worked on"]) == (26_232, 59, 86)
-    days = tuple(datetime(2011, 10, day, tzinfo=UTC).timestamp() for day in (3, 5))
+    days = tuple(datetime(2011, 10, day, tzinfo=UTC).timestamp() for day in (3, 4))
     happened, replay = compare(log, [first_in_first_out()], between=days).rows
     assert (replay.course.findings, replay.course.failed, replay.course.rescued) == ((), 0, 0)
     assert replay.measures.not_begun < happened.measures.not_begun

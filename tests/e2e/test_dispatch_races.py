@@ -266,6 +266,7 @@ class AtRest:
         return wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_lost_doubled_or_left_over(servers: Servers, kind: str, tmp_path: Path) -> None:
     """After thousands of random acts and killed workers every invariant holds and no free pair is left."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from assignment_engine.domain.background import ErrorCategory, Job, JobKind, JobStatus, NewJob, Run
+from assignment_engine.domain.errors import DatabaseUnavailableError
 from assignment_engine.jobs.engine import engine_url
 from assignment_engine.jobs.handover import Handover
 from assignment_engine.services.background import cancel_job, retry_job
@@ -139,6 +140,16 @@ def test_jobs_that_wait_survive_the_loss_of_the_engines_own_tables(sqlite_databa
         path.unlink()
     with running(sqlite_database, tmp_path) as jobs:
         assert jobs.until_ended(waiting).status is JobStatus.COMPLETED
+
+
+def test_an_engine_whose_database_is_away_can_be_started_later(sqlite_database: Database, tmp_path: Path) -> None:
+    away = handover(sqlite_database, "postgresql://user:geheim@127.0.0.1:1/none", tmp_path / "log", dead_after=3)
+    for _ in "12":
+        with pytest.raises(DatabaseUnavailableError) as caught:
+            away.step(datetime.now(UTC))
+        assert "geheim" not in str(caught.value)
+    with running(sqlite_database, tmp_path) as jobs:
+        assert jobs.until_ended(jobs.submit()).status is JobStatus.COMPLETED
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ assert made.assignments[0].employee_id == "e"
 service = SchedulerService()
 preview = service.preview_assignments([{{"task_id": "t"}}], [{{"employee_id": "e"}}])
 assert len(service.finalize_assignments(preview.preview_id).assignments) == 1
+from assignment_engine.learning.logs.adapter import read_adapter
+assert read_adapter("sip-task-effort").kind == "tasks"
 import webapp.app
 print("planned")
 """

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -166,6 +167,7 @@ def planned(found: Office, task_id: str, queue: Queue) -> Plan:
     return solve(problem, allocator("greedy"))[0]
 
 
+@pytest.mark.slow
 @on_databases
 @given(seed=st.integers(0, 2**32), count=st.sampled_from([4, 6, 2, 1]), scorer=st.sampled_from(SCORERS))
 def test_a_task_goes_to_whom_planning_would_give_it(servers: Servers, seed: int, count: int, scorer: Scorer) -> None:
@@ -261,6 +263,7 @@ class ByHand:
         return None if math.isnan(score) else round(score, 9)
 
 
+@pytest.mark.slow
 @on_databases
 @given(
     seed=st.integers(0, 2**32),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -131,6 +132,7 @@ def simulated(servers: Servers, seed: int, count: int, max_wait: timedelta):
         yield simulation
 
 
+@pytest.mark.slow
 @settings(settings.get_profile("ci"), max_examples=8, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
 def test_nobody_waits_beyond_the_bound(servers: Servers, seed: int) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from assignment_engine.cli import main
 from assignment_engine.learning.logs.adapter import read_adapter
-from assignment_engine.learning.logs.evaluate import evaluate_log
+from assignment_engine.learning.logs.evaluate import TABLES, evaluate_log
 from tests.logs import adapter, small_log
 
 DATA = os.environ.get("EVALUATION_DATA")
@@ -79,6 +79,18 @@ def test_a_log_without_outcomes_or_hours_still_shows_choices():
     assert found["choice"]["rows"]["random"]["top1"] > 0
 
 
+def test_titles_are_read_where_the_log_has_them():
+    """The kind of work stands in the title, so the category can be read nearly always."""
+    log = small_log(7, 700)
+    titled = log.assign(title="please look at " + log["kind"].str.replace(" ", "") + " again")
+    fields = {"person": "who", "category": "kind", "estimated_hours": "estimate", "title": "title"}
+    found = evaluate_log(titled, adapter(fields=fields), seeds=(1,), tables=("triage",)).content["triage"]
+    rows = found["rows"]
+    assert rows["TF-IDF + LightGBM"]["category_accuracy"] > 0.95
+    assert rows["majority, median"]["category_accuracy"] < 0.4
+    assert found["n"] > 100
+
+
 def test_the_command_prints_json_and_tables(tmp_path):
     small_log(6, 300).to_csv(tmp_path / "log.csv", index=False)
     (tmp_path / "adapter.toml").write_text(ADAPTER)
@@ -102,11 +114,12 @@ def test_a_log_of_a_few_rows_is_refused(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not DATA, reason="EVALUATION_DATA names no directory")
 def test_the_public_log_of_tasks_gives_the_published_figures():
     """Counts are exact; learned rows may lie two standard errors below what others reached on the same split."""
     log = Path(str(DATA), "sip-task-effort", "Sip-task-info.csv")
-    found = evaluate_log(log, read_adapter("sip-task-effort"), seeds=(1,)).content
+    found = evaluate_log(log, read_adapter("sip-task-effort"), tables=TABLES[:3]).content
     assert (found["decisions"], found["pairs"]) == (10_266, 74_327)
     assert (found["choice"]["n"], found["success"]["n"]) == (2_054, 2_032)
     assert found["leak_test"]["changed_pairs"] == 0

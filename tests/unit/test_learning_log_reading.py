@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -185,6 +188,15 @@ def test_shipped_adapters_can_be_read_by_name(name):
     assert read_adapter(name).name == name
 
 
+def test_the_smallest_adapter_of_the_documentation_reads_a_log():
+    page = (Path(__file__).parents[2] / "docs" / "your-own-log.md").read_text("utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    log = small_log(1, 20).rename(columns={"id": "ticket", "given": "assigned_on", "who": "assignee", "kind": "type"})
+    cases, _ = read_log(log, Adapter(**tomllib.loads(text)))
+    assert cases.is_decision.sum() == 20
+    assert np.isinf(cases.left_at).all()
+
+
 @pytest.mark.parametrize(
     ("changes", "pointer"),
     [
@@ -195,6 +207,9 @@ def test_shipped_adapters_can_be_read_by_name(name):
         ({"outcome": {"good": [{"column": "a"}]}}, "/outcome/good/0"),
         ({"decision": {}}, ""),
         ({"context": {"mood": "customer"}}, ""),
+        ({"left": {"first_event": [{"column": "hours", "present": True}]}}, ""),
+        ({"left": None}, ""),
+        ({"left": None, "outcome": None}, ""),
     ],
 )
 def test_a_wrong_entry_is_named(changes, pointer):

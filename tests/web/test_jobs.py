@@ -90,8 +90,8 @@ def test_a_plan_that_cannot_be_made_fails_with_the_reason(planned: Api, tmp_path
 def test_what_can_be_refused_at_once_is(planned: Api) -> None:
     response = planned.post("/api/trigger_pipeline", json={"async": True, "task_ids": ["none"]})
     assert (response.status_code, pointers(response)) == (422, ["/task_ids/0"])
-    response = planned.post("/api/trigger_pipeline", json={"async": True, "weight": 0.5})
-    assert response.status_code == 422
+    response = planned.post("/api/trigger_pipeline", json={"async": True, "method": "greedy", "objective": "score"})
+    assert (response.status_code, pointers(response)) == (422, ["/objective"])
 
 
 def test_a_repeated_request_starts_one_job(planned: Api) -> None:

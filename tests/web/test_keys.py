@@ -14,11 +14,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from assignment_engine.adapters.key_documents import LARGEST_BYTES, KeyAddress, KeyFile
+from assignment_engine.cli import main
 from assignment_engine.config import read_settings
 from assignment_engine.domain.errors import ConfigurationError, KeySetError
 from assignment_engine.wiring import key_document, with_secret
@@ -295,3 +297,10 @@ def test_no_secret_is_made_where_there_is_a_key_set(tmp_path: Path) -> None:
     settings = with_secret(read_settings(jwt_jwks="https://id.example/keys", jwt_secret=None), tmp_path / "secret")
     assert settings.jwt_secret is None
     assert not (tmp_path / "secret").exists()
+
+
+def test_no_token_is_made_where_there_is_a_key_set(key_file: Path) -> None:
+    """The private key is somebody else's."""
+    done = CliRunner().invoke(main, ["token", "--role", "admin"], env={"JWT_JWKS": str(key_file), "JWT_SECRET": SECRET})
+    assert done.exit_code != 0
+    assert "JWT_JWKS" in done.output

@@ -216,6 +216,12 @@ class Adapter(Record):
             for rule in (self.work.arrives, self.work.begins, self.work.ends)
         ):
             raise ValueError("work names columns in a log of tasks, and conditions in a log of events")
+        if self.kind == "tasks" and "'first_event': " in str(self.model_dump(exclude_none=True)):
+            raise ValueError("first_event is for logs of events")
+        if self.left is None and self.outcome is not None and self.outcome.known is None:
+            raise ValueError("an outcome needs outcome.known or left: the time from which on it is known")
+        if self.left is None and self.hours.column is not None and self.hours.until is None:
+            raise ValueError("hours need hours.until or left: the time from which on they are known")
         unknown = sorted(set(self.context) - set(CONTEXT_KINDS))
         if unknown:
             raise ValueError(f"unknown context {', '.join(unknown)}; expected {', '.join(CONTEXT_KINDS)}")

@@ -11,7 +11,7 @@ from assignment_engine.learning.logs.cases import Cases
 from assignment_engine.learning.logs.slices import Slices
 from assignment_engine.learning.triage import Finished, train_triage
 
-FEWEST = 200
+FEWEST = 100
 LONGEST_USUAL = 100.0
 
 

@@ -131,8 +131,10 @@ class _Window:
         ranked, aged = self._chooser.unit.waiting.look(
             self._slices, self._person.employee_id, self._size + AHEAD, self._chooser.now - shortest
         )
-        self._ahead = ranked[self._size :]
-        return self._overdue(aged[: self._size]) or self._ordered(ranked[: self._size])
+        kept = [spot for spot in ranked if spot.dispatch_key == self._own]
+        others = ranked[len(kept) :]
+        self._ahead = others[self._size :]
+        return self._overdue(aged[: self._size]) or self._ordered(kept, others[: self._size])
 
     def _overdue(self, spots: list[Spot]) -> list[Candidate]:
         """Tasks that have waited beyond the limit of their queue, the oldest first."""
@@ -142,11 +144,11 @@ class _Window:
                 return sorted(found, key=_age)
         return []
 
-    def _ordered(self, spots: list[Spot]) -> list[Candidate]:
-        """The first tasks of the person's queues that they can do, those for them alone in front."""
-        mine = self._allowed([spot for spot in spots if spot.dispatch_key == self._own])
+    def _ordered(self, kept: list[Spot], spots: list[Spot]) -> list[Candidate]:
+        """What is kept for them, then the first tasks of their queues that they can do."""
+        mine = self._allowed(kept) if kept else []
         others: list[Candidate] = []
-        for page in self._pages([spot for spot in spots if spot.dispatch_key != self._own], by_age=False):
+        for page in self._pages(spots, by_age=False):
             others += self._allowed(page)
             if len(others) >= self._size:
                 break
