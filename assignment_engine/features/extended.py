@@ -15,8 +15,6 @@ from assignment_engine.features.pairs import Loads, Pairs
 from assignment_engine.features.recent import CONTEXT_KINDS, RECENT_HALF_LIFE_HOURS, RecentArrays
 from assignment_engine.features.table import Compute, Feature
 
-__all__ = ["CONTEXT_KINDS", "EXTENDED", "FEATURE_SETS"]
-
 _INF = float("inf")
 _UNKNOWN = "recent work not known"
 _Of = Callable[[RecentArrays, Ints, Ints], Floats]

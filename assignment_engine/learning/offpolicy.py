@@ -162,6 +162,3 @@ def _around(value: float, error: float, effective: float) -> Estimate:
     widened = error * np.sqrt(effective / (effective - 1.0))
     reach = float(t.ppf(LEVEL, effective - 1.0) * widened)
     return Estimate(value=value, standard_error=float(widened), low=value - reach, high=value + reach)
-
-
-__all__ = ["Estimate", "Estimates", "Logged", "estimate", "estimate_policy", "policy"]

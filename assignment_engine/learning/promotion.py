@@ -170,6 +170,3 @@ def _apply(model_dir: Path, change: Change) -> Change:
     with (model_dir / RECORD_FILE).open("a", encoding="utf-8") as file:
         file.write(json.dumps(change.model_dump(mode="json")) + "\n")
     return change
-
-
-__all__ = ["Change", "Evidence", "Listed", "changes", "current", "listed", "promote", "rollback"]

@@ -14,7 +14,7 @@ from pydantic import Field
 from assignment_engine.domain.errors import TrainingError
 from assignment_engine.domain.records import Record
 from assignment_engine.features.arrays import Bools, Floats
-from assignment_engine.features.definition import FEATURE_NAMES, feature_names
+from assignment_engine.features.definition import feature_names
 from assignment_engine.learning.dataset import Dataset
 from assignment_engine.learning.logistic import student
 from assignment_engine.learning.metrics import auc, log_loss, measures
@@ -246,6 +246,3 @@ def _searched(training: Training, usual: Recipe, loss: object) -> tuple[Recipe, 
         tried += 1
     values = {name: float(getattr(best, name)) for name in _CHOICES}
     return best, {"search": {"trials": float(tried), "inner_loss": lowest}, "parameters": values}
-
-
-__all__ = ["CHOICE", "FEATURE_NAMES", "SUCCESS", "Training", "train"]

@@ -29,7 +29,7 @@ from assignment_engine.quality.reading import TableFile
 from assignment_engine.quality.report import Checked, Progress, QualityReport, silent
 from assignment_engine.quality.rules import FileKind, broken_rules, file_kind, id_of
 from assignment_engine.quality.schema import Pairing, SchemaComparison, compare_schemas
-from assignment_engine.quality.score import repeated_rows, score
+from assignment_engine.quality.score import Score, repeated_rows, score
 from assignment_engine.quality.table import Table
 
 INVALID = frozenset({"unreadable_value", "out_of_range", "unknown_word", "refused"})
@@ -67,14 +67,7 @@ def check_table(
         delimiter=file.delimiter if file else None,
         rows=table.rows,
         unreadable_rows=file.unreadable_rows if file else 0,
-        score=score(
-            columns,
-            pairs=comparison.pairs if comparison else None,
-            missing_columns=_really_missing(comparison),
-            invalid_cells=sum(issue.count for issue, _ in marks if issue.code in INVALID),
-            repeated_rows=sum(issue.count for issue, _ in marks if issue.code == "repeated_row"),
-            unreadable_rows=file.unreadable_rows if file else 0,
-        ),
+        score=_score(columns, comparison, marks, file.unreadable_rows if file else 0),
         columns=tuple(profile(column) for column in columns),
         row_gaps=row_gaps(row_completeness(columns), options.sparse_row),
         group_gaps=group_gaps(columns),
@@ -86,6 +79,19 @@ def check_table(
     suspect = _suspect(marks, table.rows)
     progress("checked", 1.0)
     return Checked(report.model_copy(update={"suspect_rows": int(suspect.sum())}), table, columns, suspect)
+
+
+def _score(
+    columns: Sequence[TypedColumn], comparison: _Comparison | None, marks: Sequence[Marked], unreadable_rows: int
+) -> Score:
+    return score(
+        columns,
+        pairs=comparison.pairs if comparison else None,
+        missing_columns=_really_missing(comparison),
+        invalid_cells=sum(issue.count for issue, _ in marks if issue.code in INVALID),
+        repeated_rows=sum(issue.count for issue, _ in marks if issue.code == "repeated_row"),
+        unreadable_rows=unreadable_rows,
+    )
 
 
 def _compared(columns: Sequence[TypedColumn], reference: Table | None, options: QualityOptions) -> _Comparison | None:

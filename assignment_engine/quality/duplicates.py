@@ -86,27 +86,36 @@ def deduplicate_table(table: Table, options: QualityOptions | None = None, progr
     newest = newest_by(columns, options.match)
     survivor_of = survivors(clusters, row_completeness(columns), newest)
     merges, conflicts = merges_of(real, survivor_of, key.name if key else None)
-    kept = survivor_of == np.arange(table.rows)
     mapped = _mapped(table, key, matches, survivor_of)
-    report = DuplicateReport(
-        rows=table.rows,
-        clusters=len(np.unique(survivor_of[~kept])),
-        largest_cluster=int(np.bincount(survivor_of).max()) if table.rows else 0,
-        duplicates_removed=int((~kept).sum()),
+    report = _report(survivor_of, matches, mapped).model_copy(
+        update={
+            "merged_cells": sum(len(merge.rows) for merge in merges),
+            "conflicts": conflicts,
+            "weights": {column.name: round(column.weight, 3) for column in used},
+            "id_column": key.name if key else None,
+            "newest_by": newest.name if newest else None,
+        }
+    )
+    kept = np.equal(survivor_of, np.arange(table.rows))
+    final = redirect(remarked(merged(table, merges), marks, merges).take(kept), kind, mapped)
+    progress("deduplicated", 1.0)
+    return Deduplicated(final, report, mapped, _review_pairs(table, key, used, matches.review), merges, survivor_of)
+
+
+def _report(survivor_of: Ints, matches: Matches, mapped: Sequence[MappedId]) -> DuplicateReport:
+    """The counts of rows, clusters and pairs."""
+    removed = survivor_of != np.arange(len(survivor_of))
+    return DuplicateReport(
+        rows=len(survivor_of),
+        clusters=len(np.unique(survivor_of[removed])),
+        largest_cluster=int(np.bincount(survivor_of).max()) if len(survivor_of) else 0,
+        duplicates_removed=int(removed.sum()),
         exact=sum(entry.reason == "exact" for entry in mapped),
         same_id=sum(entry.reason == "same_id" for entry in mapped),
         fuzzy=sum(entry.reason == "fuzzy" for entry in mapped),
         review=len(matches.review),
-        merged_cells=sum(len(merge.rows) for merge in merges),
-        conflicts=conflicts,
         compared_pairs=matches.pairs.looked_at,
-        weights={column.name: round(column.weight, 3) for column in used},
-        id_column=key.name if key else None,
-        newest_by=newest.name if newest else None,
     )
-    final = redirect(remarked(merged(table, merges), marks, merges).take(kept), kind, mapped)
-    progress("deduplicated", 1.0)
-    return Deduplicated(final, report, mapped, _review_pairs(table, key, used, matches.review), merges, survivor_of)
 
 
 def _mapped(table: Table, key: TypedColumn | None, matches: Matches, survivor_of: Ints) -> tuple[MappedId, ...]:

@@ -16,7 +16,7 @@ from assignment_engine.quality.filling import fill_table
 from assignment_engine.quality.html import render
 from assignment_engine.quality.options import QualityOptions
 from assignment_engine.quality.problems import found
-from assignment_engine.quality.reading import read_file
+from assignment_engine.quality.reading import TableFile, read_file
 from assignment_engine.quality.report import (
     Checked,
     DuplicateReport,
@@ -147,31 +147,32 @@ def process_file(
     file = read_file(path, options)
     other = _reference(reference, options)
     checked = check_table(file.table, other, options, file=file, progress=_part(progress, 0.05, 0.3)).report
-    report = _named(checked, path, reference)
-    table = file.table
+    report, table = _named(checked, path, reference), file.table
     fills: tuple[Fill, ...] = ()
     sparse = duplicates = None
     if UseCase.UC1 in use_cases:
-        filled = fill_table(table, options, _part(progress, 0.3, 0.5))
-        table, fills = filled.table, filled.columns
-        after = check_table(table, other, options, file=file).report
-        sparse = _sparse_result(report, after, fills)
-        write_table(output.add("cleaned.csv", FileKindOfResult.CLEANED), table, escape=options.escape_formulas)
+        table, fills = _fill_gaps(table, output, options, _part(progress, 0.3, 0.5))
+        sparse = _sparse_result(report, check_table(table, other, options, file=file).report, fills)
     if UseCase.UC4 in use_cases:
         duplicates = _merge_duplicates(table, output, options, _part(progress, 0.5, 0.9))
     _link_final(output)
     write_report(output.add("report.html", FileKindOfResult.REPORT), report, fills, duplicates)
     progress("done", 1.0)
-    metrics = FileProcessingMetrics(
+    merges = _duplicate_result(duplicates) if duplicates else None
+    results = JobResults(files=tuple(output.files), uc1=sparse, uc4=merges)
+    metrics = _metrics(file, report, merges, time.perf_counter() - started)
+    return Processed(results, metrics, report, fills, duplicates)
+
+
+def _metrics(
+    file: TableFile, report: QualityReport, merges: DuplicateResult | None, seconds: float
+) -> FileProcessingMetrics:
+    return FileProcessingMetrics(
         file_size_bytes=file.size_bytes,
         rows=file.table.rows,
-        issues_found=found(report.issues) + (duplicates.duplicates_removed if duplicates else 0),
-        processing_time_seconds=time.perf_counter() - started,
+        issues_found=found(report.issues) + (merges.duplicates_removed if merges else 0),
+        processing_time_seconds=seconds,
     )
-    results = JobResults(
-        files=tuple(output.files), uc1=sparse, uc4=_duplicate_result(duplicates) if duplicates else None
-    )
-    return Processed(results, metrics, report, fills, duplicates)
 
 
 def write_report(
@@ -190,6 +191,14 @@ def _part(progress: Progress, first: float, last: float) -> Progress:
         progress(stage, first + (last - first) * share)
 
     return of_part
+
+
+def _fill_gaps(
+    table: Table, output: _Output, options: QualityOptions, progress: Progress
+) -> tuple[Table, tuple[Fill, ...]]:
+    filled = fill_table(table, options, progress)
+    write_table(output.add("cleaned.csv", FileKindOfResult.CLEANED), filled.table, escape=options.escape_formulas)
+    return filled.table, filled.columns
 
 
 def _merge_duplicates(table: Table, output: _Output, options: QualityOptions, progress: Progress) -> DuplicateReport:

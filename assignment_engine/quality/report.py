@@ -131,12 +131,14 @@ class DuplicateReport(Record):
     same_id: int
     fuzzy: int
     review: int
-    merged_cells: int
-    conflicts: dict[str, int] = Field(description="column → merged rows whose value the survivor's replaced")
     compared_pairs: int
-    weights: dict[str, float]
-    id_column: str | None
-    newest_by: str | None
+    merged_cells: int = 0
+    conflicts: dict[str, int] = Field(
+        default_factory=dict, description="column → merged rows whose value the survivor's replaced"
+    )
+    weights: dict[str, float] = Field(default_factory=dict)
+    id_column: str | None = None
+    newest_by: str | None = None
 
 
 class FileKindOfResult(StrEnum):

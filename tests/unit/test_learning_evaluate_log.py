@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from assignment_engine.cli import main
+from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.learning.logs.adapter import read_adapter
 from assignment_engine.learning.logs.evaluate import TABLES, evaluate_log
 from tests.logs import adapter, small_log
@@ -101,6 +102,27 @@ def test_the_command_prints_json_and_tables(tmp_path):
     shown = CliRunner().invoke(main, [*command, "--table", "choice"])
     assert "least loaded" in shown.stdout
     assert "0 of" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"who": "the only one"},
+        {"estimate": None},
+        {"hours": "0"},
+        {"kind": "the same", "part": "the same"},
+        {"team": None, "customer": None},
+    ],
+)
+def test_logs_that_say_little_give_the_tables_that_they_can(change):
+    found = evaluate_log(small_log(9, 150).assign(**change), adapter(), seeds=(1,)).content
+    assert found["leak_test"]["changed_pairs"] == 0
+    assert {"choice", "success", "hours"} <= set(found)
+
+
+def test_decisions_without_an_order_in_time_are_refused():
+    with pytest.raises(InvalidInputError, match="no order"):
+        evaluate_log(small_log(9, 150).assign(given="2025-01-01"), adapter(), seeds=(1,))
 
 
 def test_a_log_of_a_few_rows_is_refused(tmp_path):

@@ -12,7 +12,6 @@ import numpy as np
 from assignment_engine.learning.logs.adapter import Adapter
 from assignment_engine.learning.logs.cases import Cases, unknown_at
 from assignment_engine.learning.logs.choice import choice_table
-from assignment_engine.learning.logs.columns import Notes
 from assignment_engine.learning.logs.duration import duration_table
 from assignment_engine.learning.logs.read import read_log
 from assignment_engine.learning.logs.replay import replay
@@ -152,6 +151,3 @@ def _number(value: float) -> str:
 
 def _text(moment: float) -> str:
     return f"{np.datetime64(int(moment), 's')}Z"
-
-
-__all__ = ["LogReport", "Notes", "evaluate_log", "leak_test", "tables_of"]

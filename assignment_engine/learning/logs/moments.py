@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.features import formulas
 from assignment_engine.features.arrays import Floats, Ints, floats
 from assignment_engine.features.definition import FEATURE_NAMES, column, feature_matrix
@@ -166,6 +167,8 @@ class Moments:
         return matrix
 
     def joined(self) -> Replayed:
+        if not self._parts:
+            raise InvalidInputError.at("/decision", "no case has a decision to judge")
         whole = {name: np.concatenate([part[name] for part in self._parts]) for name in self._parts[0]}
         return Replayed(cases=self._cases, names=self._names, **whole)
 

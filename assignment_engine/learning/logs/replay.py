@@ -84,7 +84,9 @@ def _by_time(cases: Cases) -> Iterator[tuple[float, list[tuple[int, int]]]]:
     case = np.tile(np.arange(count), 4)
     order = np.lexsort((case, kind, at))
     order = order[np.isfinite(at[order])]
-    starts = np.flatnonzero(np.r_[True, np.diff(at[order]) > 0]) if len(order) else np.empty(0, dtype=np.int64)
+    if not len(order):
+        return
+    starts = np.flatnonzero(np.r_[True, np.diff(at[order]) > 0])
     for start, end in zip(starts, np.r_[starts[1:], len(order)], strict=True):
         rows = order[start:end]
         yield float(at[rows[0]]), list(zip(kind[rows].tolist(), case[rows].tolist(), strict=True))

@@ -30,6 +30,8 @@ class Slices:
         if len(rows) < FEWEST:
             raise InvalidInputError.at("/decision", f"{len(rows)} decisions are too few, expected {FEWEST} or more")
         first, second = int(TRAIN_SHARE * len(rows)), int((TRAIN_SHARE + STOP_SHARE) * len(rows) + 1e-9)
+        if cases.decided_at[rows[0]] == cases.decided_at[rows[second]]:
+            raise InvalidInputError.at("/decision", "the first 80 % of the decisions have the same time, so no order")
         train, stop, test = (
             np.isin(np.arange(len(cases)), part) for part in (rows[:first], rows[first:second], rows[second:])
         )

@@ -145,5 +145,5 @@ _CAVEATS = (
     """Doing as the past did and sharing work evenly are opposing goals: "same person" says how alike, not how
     good.""",
 )
-_OF_PART = """Only tasks that arrived in the chosen time wait in the queue; work on others is done when and by whom it
-    was done."""
+_OF_PART = """Only tasks that arrived in the chosen time wait in the queue, which begins empty and did not in the log;
+    work on others is done when and by whom it was done."""
