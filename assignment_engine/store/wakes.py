@@ -45,11 +45,11 @@ class Listener:
         if self._connection is None:
             self._connection = self._database.engine.raw_connection()
             self._connection.detach()
-            driver: Any = self._connection.driver_connection
+            driver: Any = self._connection.dbapi_connection
             driver.set_session(autocommit=True)
             with driver.cursor() as cursor:
                 cursor.execute(f"LISTEN {CHANNEL}")
-        return self._connection.driver_connection
+        return self._connection.dbapi_connection
 
     def close(self) -> None:
         """Listen no more."""
