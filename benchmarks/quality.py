@@ -415,18 +415,18 @@ def errors(column: TypedColumn, columns: Sequence[TypedColumn], seeds: int) -> d
             best[str(method)] = min(error, best.get(str(method), np.inf))
         for name, error in best.items():
             collected[name].append(error)
-        collected["auto"].append(automatic(column, columns, hidden, rest))
-    return {name: float(np.nanmean(values)) if values else None for name, values in collected.items()}
+        collected["auto"] += automatic(column, columns, hidden, rest)
+    return {name: float(np.mean(values)) if values else None for name, values in collected.items()}
 
 
-def automatic(column: TypedColumn, columns: Sequence[TypedColumn], hidden: np.ndarray, rest: np.ndarray) -> float:
-    """The error of what `auto` decides without seeing the hidden cells; NaN where it leaves the gaps."""
+def automatic(column: TypedColumn, columns: Sequence[TypedColumn], hidden: np.ndarray, rest: np.ndarray) -> list[float]:
+    """The error of what `auto` decides without seeing the hidden cells; nothing where it leaves the gaps."""
     table = Table(tuple(c.of for c in columns), np.arange(len(column.of)))
     table = table.with_column(emptied(column.of, hidden))
     options = FillOptions(default=FillMethod.LEAVE, methods={column.name: FillMethod.AUTO})
     filled = fill_table(table, QualityOptions(fill=options))
     if column.name not in filled.marks:
-        return float("nan")
+        return []
     after = filled.table.by_name[column.name]
     target = Target(column, columns, 0)
     if target.is_number:
@@ -434,7 +434,7 @@ def automatic(column: TypedColumn, columns: Sequence[TypedColumn], hidden: np.nd
     else:
         codes = {word: code for code, word in enumerate(column.of.words)}
         values = np.array([codes[after.text(int(row))] for row in hidden], dtype=np.float64)
-    return error_of(target, values, hidden, rest)
+    return [error_of(target, values, hidden, rest)]
 
 
 def learning(seeds: int) -> Iterable[Row]:

@@ -31,7 +31,7 @@ from assignment_engine.domain.records import StoredEmployee, StoredTask
 from assignment_engine.services.dispatch.cycle import Cycle
 from assignment_engine.services.dispatch.dispatcher import FAILED, Dispatcher
 from assignment_engine.services.dispatch.queues import set_queue
-from assignment_engine.store.tables import alerts, audit_log, ml_training_data, task_assignments, tasks
+from assignment_engine.store.tables import alerts, audit_log, employees, ml_training_data, task_assignments, tasks
 from assignment_engine.store.unit import UnitOfWork
 from tests.builders import World
 from tests.databases import KINDS, Servers
@@ -128,21 +128,26 @@ def come_to_rest(dispatcher: Dispatcher) -> None:
         set_queue(unit, dispatcher, "rests", {"mode": "push"})
 
     dispatcher.database.run(be_patient)
-    before: object = None
+    before: list[Any] = []
     for _ in range(ROUNDS):
         seconds = Cycle(dispatcher, timedelta(seconds=5)).run()
         now = state_of(dispatcher)
         if now == before and seconds == 5:
             return
-        before = now
+        changed, before = set(now) ^ set(before), now
         time.sleep(min(seconds, 0.1))
-    pytest.fail("the loop does not come to rest")
+    pytest.fail(f"the loop does not come to rest: again in {seconds} s, {len(changed)} changed: {sorted(changed)[:9]}")
 
 
 def state_of(dispatcher: Dispatcher) -> list[Any]:
-    query = select(tasks.c.task_id, tasks.c.status, tasks.c.dispatch_key).order_by(tasks.c.task_id)
+    """Where every task stands, when something becomes due, and who rests or has an offer."""
+    queries = (
+        select(tasks.c.task_id, tasks.c.status, tasks.c.dispatch_key, tasks.c.due_at),
+        select(task_assignments.c.assignment_id, task_assignments.c.status, task_assignments.c.offer_expires_at),
+        select(employees.c.employee_id, employees.c.free_at),
+    )
     with dispatcher.database.read() as unit:
-        return list(unit.connection.execute(query))
+        return [tuple(map(str, row)) for query in queries for row in unit.connection.execute(query)]
 
 
 @dataclass
