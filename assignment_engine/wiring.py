@@ -82,6 +82,7 @@ def build_engine(settings: Settings | None = None, observed: Observed | None = N
     dispatcher = Dispatcher(
         database,
         load_core=lambda: scheduler.core,
+        follow=scheduler.follow,
         session_timeout=timedelta(seconds=settings.session_timeout_seconds),
         observed=observed,
         wake=wake,

@@ -94,11 +94,12 @@ class _State(Collector):
         yield self._scorer()
 
     def _scorer(self) -> Metric:
-        scorer = self._engine.core.scorer
+        core = self._engine.scheduler.follow()
+        scorer = core.scorer
         family = GaugeMetricFamily(
             "assignment_engine_scorer_info", "The scorer in use.", labels=["name", "version", "is_fallback"]
         )
-        family.add_metric([scorer.name, scorer.version, str(self._engine.core.warning is not None).lower()], 1)
+        family.add_metric([scorer.name, scorer.version, str(core.warning is not None).lower()], 1)
         return family
 
 

@@ -123,8 +123,9 @@ def delete_task(path: TaskPath) -> Response:
 def task_candidates(path: TaskPath, query: CandidateQuery) -> Response:
     """Say who could take this task, how well, and why the others could not; `live`: at this moment."""
     parts = engine()
+    core = parts.scheduler.follow()
     with parts.database.read() as unit:
-        found = candidates(unit, parts.core, path.task_id, query.top_k, live=query.live)
+        found = candidates(unit, core, path.task_id, query.top_k, live=query.live)
     return render.answer(render.record_bytes(found))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from assignment_engine.domain.constraints import Constraints
 from assignment_engine.domain.plans import FinalizeResult, Preview
@@ -65,6 +65,29 @@ class TrainingRow:
     candidates: tuple[Mapping[str, object], ...] | None = None
     rank: int | None = None
     propensity: float | None = None
+
+
+@dataclass(frozen=True)
+class LoggedDecision:
+    """A logged decision and what has become of it; `candidates` are pairs that were not chosen.
+
+    `outcome` and `acceptance` are 1, 0 or None; `known_at` is when the outcome became known. `deadline` is that of
+    work which is still going on.
+    """
+
+    decision_id: str
+    decided_at: datetime
+    task_id: str
+    employee_id: str
+    features: Mapping[str, float | None]
+    candidates: tuple[Mapping[str, Any], ...]
+    method: str
+    propensity: float | None
+    outcome: int | None
+    acceptance: int | None
+    known_at: datetime | None
+    deadline: datetime | None
+    department: str | None
 
 
 @dataclass(frozen=True)

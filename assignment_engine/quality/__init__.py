@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from assignment_engine.domain.files import UseCase
     from assignment_engine.quality.files import check_file, clean_file, deduplicate_file, process_file
     from assignment_engine.quality.frames import check, clean, deduplicate
     from assignment_engine.quality.options import (
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
         ReadLimits,
         Role,
     )
-    from assignment_engine.quality.report import UseCase
 
 _HOMES = {
     "FillMethod": "options",
@@ -29,7 +29,7 @@ _HOMES = {
     "QualityOptions": "options",
     "ReadLimits": "options",
     "Role": "options",
-    "UseCase": "report",
+    "UseCase": "files",
     "check": "frames",
     "check_file": "files",
     "clean": "frames",

@@ -125,7 +125,8 @@ def _typical_by(groups: Ints, values: Floats, numbers: bool) -> tuple[Ints, Floa
 def by_iteration(target: Target, predictors: Sequence[TypedColumn]) -> Estimate:
     """scikit-learn's iterative imputer: every gap a linear function of the other columns, in turns.
 
-    Numbers enter as signed logarithms, words with at most twelve values as indicators.
+    Numbers enter as signed logarithms, words with at most twelve values as indicators; estimates stay within the known
+    range.
     """
 
     def estimate(known: Ints, gaps: Ints) -> Floats:
@@ -143,7 +144,8 @@ def by_iteration(target: Target, predictors: Sequence[TypedColumn]) -> Estimate:
             for part in np.array_split(gaps, len(gaps) // CHUNK + 1)
         ]
         logs: Floats = np.concatenate(filled)
-        return np.asarray(np.sign(logs) * np.expm1(np.abs(logs)), dtype=np.float64)
+        raw: Floats = np.sign(logs) * np.expm1(np.abs(logs))
+        return np.clip(raw, target.values[known].min(), target.values[known].max())
 
     return estimate
 

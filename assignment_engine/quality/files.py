@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from assignment_engine.domain.errors import InvalidInputError, UnreadableFileError
+from assignment_engine.domain.files import FileProcessingMetrics, UseCase
 from assignment_engine.quality.checking import check_table
 from assignment_engine.quality.duplicates import deduplicate_table
 from assignment_engine.quality.filling import fill_table
@@ -22,7 +23,6 @@ from assignment_engine.quality.report import (
     DuplicateReport,
     DuplicateResult,
     FileKindOfResult,
-    FileProcessingMetrics,
     Impact,
     JobResults,
     MappedId,
@@ -31,7 +31,6 @@ from assignment_engine.quality.report import (
     QualityReport,
     ReviewPair,
     SparseResult,
-    UseCase,
     silent,
 )
 from assignment_engine.quality.report import FilledColumn as Fill

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -29,13 +28,6 @@ Progress = Callable[[str, float], None]
 
 def silent(stage: str, share: float) -> None:
     """Progress that nobody looks at."""
-
-
-class UseCase(StrEnum):
-    """The two agents: UC1 finds and fills what is sparse, UC4 finds and merges what is double."""
-
-    UC1 = "UC1"
-    UC4 = "UC4"
 
 
 class FillError(Record):
@@ -189,25 +181,6 @@ class JobResults(Record):
     files: tuple[OutputFile, ...]
     uc1: SparseResult | None = None
     uc4: DuplicateResult | None = None
-
-
-class FileProcessingMetrics(Record):
-    """What processing one file took."""
-
-    file_size_bytes: int
-    rows: int
-    issues_found: int
-    processing_time_seconds: float
-
-
-class ReferenceFile(Record):
-    """A file that others are compared with; at most one of each agent is active."""
-
-    id: str
-    uc_type: UseCase
-    file_path: str
-    is_active: bool
-    created_at: datetime
 
 
 class Impact(Record):

@@ -46,9 +46,9 @@ class ServedScorer:
         self._served = Served(*load_scorer(model_dir, threads))
         self._looked_at = clock()
 
-    def now(self) -> Served:
-        """The scorer to use for the next decision."""
-        if self._clock() - self._looked_at >= self._seconds and self._lock.acquire(blocking=False):
+    def now(self, *, at_once: bool = False) -> Served:
+        """The scorer to use for the next decision; `at_once` looks however short the last look is past."""
+        if (at_once or self._clock() - self._looked_at >= self._seconds) and self._lock.acquire(blocking=False):
             try:
                 self._look()
             finally:

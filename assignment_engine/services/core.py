@@ -14,7 +14,6 @@ from assignment_engine.allocation.problem import AllocationProblem, build_proble
 from assignment_engine.domain.constraints import Constraints, Pair
 from assignment_engine.domain.live import Live
 from assignment_engine.domain.records import Employee, Priors, Task
-from assignment_engine.features.definition import FEATURE_NAMES
 from assignment_engine.features.skills import SkillMatcher, read_aliases
 from assignment_engine.scoring.protocol import Scorer
 from assignment_engine.scoring.registry import load_scorer
@@ -94,7 +93,7 @@ class DecisionCore:
 
     def warm_up(self) -> None:
         """Load what the scorer loads on its first use, so that no transaction waits for it."""
-        self.scorer.score(np.zeros((1, len(FEATURE_NAMES))))
+        self.scorer.score(np.zeros((1, len(self.scorer.features))))
 
     def with_scorer(self, scorer: Scorer) -> DecisionCore:
         """The same core with another scorer."""

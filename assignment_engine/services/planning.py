@@ -23,6 +23,7 @@ from assignment_engine.domain.types import InputNotes, Method, Objective, TaskSt
 from assignment_engine.features.arrays import Floats
 from assignment_engine.services.core import DecisionCore
 from assignment_engine.services.finalizing import OnConflict, finalize
+from assignment_engine.services.serving import ServedCore
 from assignment_engine.store.database import Database
 from assignment_engine.store.unit import UnitOfWork
 
@@ -71,14 +72,18 @@ class SchedulerService:
         self._settings = settings or read_settings()
         self._database = database or Database(self._settings.database_url)
         self._core = core
+        self._served = ServedCore(
+            self._settings.model_dir, self._settings.skill_aliases, self._settings.scoring_threads
+        )
 
     @property
     def core(self) -> DecisionCore:
         """The scorer and matcher in use, loaded when first needed."""
-        if self._core is None:
-            settings = self._settings
-            self._core = DecisionCore.load(settings.model_dir, settings.skill_aliases, settings.scoring_threads)
-        return self._core
+        return self._core or self._served.present
+
+    def follow(self, *, at_once: bool = False) -> DecisionCore:
+        """The same, after a look whether another model was promoted; not for use inside a transaction."""
+        return self._core or self._served.follow(at_once=at_once)
 
     def assign_tasks(
         self,
@@ -145,10 +150,10 @@ class SchedulerService:
             If something changed meanwhile, with the differences; `on_conflict="skip"` leaves those out instead.
         """
         self._database.upgrade()
-        choice = OnConflict.read(on_conflict)
+        choice, core = OnConflict.read(on_conflict), self.follow()
 
         def finalized(unit: UnitOfWork) -> FinalizeResult:
-            result = finalize(self.core, preview_id, choice, actor, unit)
+            result = finalize(core, preview_id, choice, actor, unit)
             if remember:
                 remember(unit, result)
             return result
@@ -171,14 +176,14 @@ class SchedulerService:
                 _resolve_employees(unit, request)
 
     def _solve(self, request: PlanRequest) -> _Solved:
-        chosen = _chosen(request)
+        chosen, core = _chosen(request), self.follow()
         self._database.upgrade()
         with self._database.read() as unit:
             now = unit.now()
             tasks, new_tasks = _resolve_tasks(unit, request)
             employees, new_employees = _resolve_employees(unit, request)
             _refuse_too_many(len(tasks) * len(employees), request.most_pairs)
-            problem = self.core.problem(unit, tasks, employees, request.constraints, now, request.warnings)
+            problem = core.problem(unit, tasks, employees, request.constraints, now, request.warnings)
         plan, features = solve(problem, chosen)
         return _Solved(plan, features, problem, new_tasks, new_employees)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from psycopg2.extensions import encodings
 from sqlalchemy import ColumnElement, Table, insert, update
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.sql import bindparam
@@ -52,9 +53,10 @@ class Batch:
 
     def _together(self, writes: Sequence[tuple[UpdateBase, Sequence[Mapping[str, object]]]]) -> None:
         driver: Any = self._connection.connection.driver_connection
+        encoding = encodings[driver.encoding]
         with driver.cursor() as cursor:
             parts = [
-                cursor.mogrify(ready.sql, ready.bound(row)).decode()
+                cursor.mogrify(ready.sql, ready.bound(row)).decode(encoding)
                 for statement, rows in writes
                 for ready in [_ready(statement, self._connection.dialect)]
                 for row in rows

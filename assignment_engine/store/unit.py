@@ -20,6 +20,7 @@ from assignment_engine.store.doctor import examine
 from assignment_engine.store.embeddings import Embeddings
 from assignment_engine.store.employees import Employees
 from assignment_engine.store.executors import Executors
+from assignment_engine.store.files import Files
 from assignment_engine.store.history import History
 from assignment_engine.store.inbox import Inbox
 from assignment_engine.store.jobs import Jobs
@@ -68,6 +69,7 @@ class UnitOfWork:
         self.triage_claims = Claims(connection, TRIAGE)
         self.jobs = Jobs(connection)
         self.executors = Executors(connection)
+        self.files = Files(connection)
         self.embeddings = Embeddings(connection)
 
     def commit(self) -> None:

@@ -44,7 +44,7 @@ _PROCESSES.set_forkserver_preload(["tests.racing"])
 SECONDS = float(os.environ.get("RACE_SECONDS", "8"))
 CLIENTS, WORKERS = 3, 2
 KILL_EVERY_SECONDS = 1.0
-ROUNDS = 50
+ROUNDS = 200
 PATIENCE = timedelta(hours=1)
 BIRTHS = ("offer", "assign", "push")
 LIFE = {

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from assignment_engine.domain.errors import InvalidInputError, UnreadableFileError
+from assignment_engine.domain.files import FileProcessingMetrics
 from assignment_engine.quality import QualityOptions, UseCase, check_file, clean_file, deduplicate_file, process_file
-from assignment_engine.quality.report import FileKindOfResult, FileProcessingMetrics, JobResults
+from assignment_engine.quality.report import FileKindOfResult, JobResults
 from assignment_engine.quality.writing import escaped, is_formula, safe_stem, unescaped
 
 HEAD = "task_id,title,priority,estimated_hours,category"

@@ -105,10 +105,12 @@ class _Window:
         self._queues = {stream.queue.name: stream.queue for stream in streams}
         self._own = person_key(person.employee_id)
         held = chooser.core.matcher.levels(person.skills or {})
-        slices = (self._slice(stream, held) for stream in streams)
-        self._slices = [Slice(self._own), *(part for part in slices if part is not None)]
+        found = [(stream.queue, self._slice(stream, held)) for stream in streams]
+        open_to_them = [(queue, part) for queue, part in found if part is not None]
+        self._slices = [Slice(self._own), *(part for _, part in open_to_them)]
         self._ahead: Sequence[Spot] = ()
-        self._size = max((queue.window for queue in self._queues.values()), default=1)
+        self._size = max((queue.window for queue, _ in open_to_them), default=1)
+        self._shortest = min((queue.max_wait for queue, _ in open_to_them), default=timedelta())
 
     def _slice(self, stream: Stream, held: Mapping[str, float]) -> Slice | None:
         """The part of a stream that this person can look at: all, those relaxed so far, or nothing."""
@@ -127,9 +129,8 @@ class _Window:
 
     def candidates(self) -> list[Candidate]:
         """The task to try first in front: one that has waited too long, one that is kept for them, the best one."""
-        shortest = min((queue.max_wait for queue in self._queues.values()), default=timedelta())
         ranked, aged = self._chooser.unit.waiting.look(
-            self._slices, self._person.employee_id, self._size + AHEAD, self._chooser.now - shortest
+            self._slices, self._person.employee_id, self._size + AHEAD, self._chooser.now - self._shortest
         )
         kept = [spot for spot in ranked if spot.dispatch_key == self._own]
         others = ranked[len(kept) :]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 
 from assignment_engine.domain.actors import ENGINE
 from assignment_engine.domain.assignments import Assignment, Event, NewAssignment, advance
@@ -37,12 +38,24 @@ def _nobody_to_wake() -> None:
     pass
 
 
+def _nothing_to_follow() -> None:
+    pass
+
+
+class Filled(NamedTuple):
+    """What a person was given, and whether they have units left for more."""
+
+    given: list[Assignment]
+    is_full: bool
+
+
 @dataclass(frozen=True)
 class Dispatcher:
     """What use cases call when a person has become free or a task waits.
 
     Parameters
     ----------
+    follow : looks whether another model was promoted; called outside of transactions.
     session_timeout : silence after which a session is over.
     wake : called when something was left unmatched, so that other instances look.
     """
@@ -53,6 +66,7 @@ class Dispatcher:
     observed: Observed = field(default_factory=Unobserved, repr=False)
     wake: Callable[[], None] = field(default=_nobody_to_wake, repr=False)
     memory: Memory = field(default_factory=Memory, repr=False)
+    follow: Callable[[], object] = field(default=_nothing_to_follow, repr=False)
 
     @property
     def core(self) -> DecisionCore:
@@ -60,7 +74,8 @@ class Dispatcher:
         return self.load_core()
 
     def warm_up(self) -> None:
-        """Call this before the first transaction of a process: the model is loaded here and not in it."""
+        """Call this before a transaction: models are loaded here and not in it."""
+        self.follow()
         self.memory.once(self.core.warm_up)
 
     def settle(
@@ -71,10 +86,11 @@ class Dispatcher:
         What finds nothing is looked at once more after the commit.
         """
         waiting = find_places(unit, tasks, now) if tasks else {}
-        given = [assignment for person in sorted(set(people)) for assignment in self.fill(unit, person, now)]
+        filled = {person: self.fill(unit, person, now) for person in sorted(set(people))}
+        given = [assignment for one in filled.values() for assignment in one.given]
         taken = {assignment.task_id for assignment in given}
         given += self.find_people(unit, {t: task for t, task in waiting.items() if t not in taken}, now)
-        idle = set(people) - {assignment.employee_id for assignment in given}
+        idle = {person for person, one in filled.items() if not one.is_full}
         unmatched = waiting.keys() - {assignment.task_id for assignment in given}
         if unmatched or idle:
             unit.after_commit(partial(self.look_again, idle, unmatched))
@@ -111,19 +127,19 @@ class Dispatcher:
                 given.append(assignment)
         return given
 
-    def fill(self, unit: UnitOfWork, employee_id: str, now: datetime, *, fresh: bool = False) -> list[Assignment]:
+    def fill(self, unit: UnitOfWork, employee_id: str, now: datetime, *, fresh: bool = False) -> Filled:
         """Give a person work until nothing more fits."""
         given: list[Assignment] = []
         while True:
             person = unit.employees.hold(employee_id)
             if person is None or person.free_at is None or person.free_at > now:
-                return given
+                return Filled(given, is_full=bool(given))
             assignment = self._next_for(unit, person, now, fresh=fresh)
             if assignment is None:
-                return given
+                return Filled(given, is_full=False)
             given.append(assignment)
             if free_units(person) <= 1:
-                return given
+                return Filled(given, is_full=True)
 
     def _next_for(self, unit: UnitOfWork, person: StoredEmployee, now: datetime, *, fresh: bool) -> Assignment | None:
         """The best waiting task that nobody else is just taking."""
@@ -179,8 +195,8 @@ class Dispatcher:
             seconds=chosen.seconds,
             units=chosen.task.units,
             score=chosen.score,
-            confidence=self.core.scorer.confidence,
-            scorer=f"{self.core.scorer.name} {self.core.scorer.version}",
+            confidence=chooser.core.scorer.confidence,
+            scorer=f"{chooser.core.scorer.name} {chooser.core.scorer.version}",
             session_id=chosen.employee.session_id,
             offer_expires_at=now + timedelta(seconds=queue.offer_timeout_seconds) if offered else None,
         )

@@ -2,8 +2,10 @@
 
 from assignment_engine.store.tables.background import (
     conversations,
+    file_processing_metrics,
     job_executors,
     job_records,
+    reference_files,
     skill_embeddings,
     task_triage,
 )
@@ -44,6 +46,7 @@ __all__ = [
     "dispatch_keys",
     "employee_history",
     "employees",
+    "file_processing_metrics",
     "inbox",
     "job_executors",
     "job_records",
@@ -54,6 +57,7 @@ __all__ = [
     "past_assignments",
     "previews",
     "queues",
+    "reference_files",
     "responses",
     "sessions",
     "skill_embeddings",

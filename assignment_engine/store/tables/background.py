@@ -1,8 +1,8 @@
-"""Conversations, triage and jobs."""
+"""Conversations, triage, jobs and files."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Double, ForeignKey, Index, String
+from sqlalchemy import Boolean, Column, Double, ForeignKey, Index, String
 
 from assignment_engine.store.dialects import id_type, json_type, long_bytes, long_text
 from assignment_engine.store.tables.columns import count, line, moment, only_where, table
@@ -74,4 +74,26 @@ job_executors = table(
     Column("engine", String(255), nullable=False),
     moment("started_at", required=True),
     moment("last_seen_at", required=True),
+)
+
+reference_files = table(
+    "reference_files",
+    Column("reference_id", id_type(), primary_key=True),
+    Column("uc_type", String(16), nullable=False),
+    Column("file_path", String(1024), nullable=False),
+    # NULL instead of false, so that the unique key lets only one of each agent be active.
+    Column("is_active", Boolean),
+    moment("created_at", required=True),
+    Index(None, "uc_type", "is_active", unique=True),
+)
+
+file_processing_metrics = table(
+    "file_processing_metrics",
+    Column("job_id", id_type(), ForeignKey(job_records.c.job_id), primary_key=True),
+    count("file_size_bytes"),
+    count("row_count"),
+    count("issues_found"),
+    Column("processing_time_seconds", Double, nullable=False),
+    moment("created_at", required=True),
+    Index(None, "created_at"),
 )

@@ -1,0 +1,96 @@
+"""The training log of the database as decisions to learn from, in the documented form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from assignment_engine.domain.stored import LoggedDecision
+from assignment_engine.features.definition import declared_sets, feature_names
+from assignment_engine.learning.dataset import ENGINE, HUMAN, Dataset, read_dataset
+from assignment_engine.services.dispatch.work import MANUAL
+from assignment_engine.store.unit import UnitOfWork
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_DECISIONS = 1_000_000
+AT_ONCE = 2000
+_OUTCOMES = {None: None, 1: "good", 0: "bad"}
+_COLUMNS = (
+    *("decision_id", "decided_at", "task_id", "employee_id", "chosen", "outcome", "acceptance", "known_at"),
+    *("deadline", "propensity", "decided_by", "department"),
+)
+_NUMBERS = ("acceptance", "propensity")
+_TIMES = ("decided_at", "known_at", "deadline")
+
+
+def training_frame(
+    unit: UnitOfWork,
+    *,
+    since: datetime | None = None,
+    most: int = MOST_DECISIONS,
+    candidates: bool = True,
+) -> pd.DataFrame:
+    """The newest `most` decisions, the oldest first: the pair that was made and after it the others of its sample.
+
+    Only finished work has an outcome, with the time at which it was known; `deadline` is that of work still going on.
+    The columns are those of `docs/learning.md`, besides `task_id`, `employee_id` and `acceptance` of an offer.
+    """
+    import pandas as pd  # noqa: PLC0415  (takes a second to import)
+
+    found = unit.training.decisions(since=since, most=most, candidates=candidates)
+    parts = [_part(batch) for batch in _batches(found)] or [_part(())]
+    frame = pd.concat(parts[::-1], ignore_index=True) if len(parts) > 1 else parts[0]
+    return frame[[*_COLUMNS, *feature_names(declared_sets(tuple(map(str, frame.columns))))]]
+
+
+def logged_dataset(
+    unit: UnitOfWork, *, since: datetime | None = None, most: int = MOST_DECISIONS, candidates: bool = True
+) -> Dataset:
+    """The same as a dataset; what is unfinished has no outcome in it."""
+    return read_dataset(training_frame(unit, since=since, most=most, candidates=candidates))
+
+
+def _batches(found: Iterator[LoggedDecision]) -> Iterator[list[LoggedDecision]]:
+    """Decisions are held as objects for a short while only: as columns they take a tenth of the memory."""
+    while batch := list(islice(found, AT_ONCE)):
+        yield batch
+
+
+def _part(latest_first: Sequence[LoggedDecision]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415
+
+    logged = {name for decision in latest_first for name in decision.features}
+    columns = [*_COLUMNS, *feature_names(declared_sets(logged))]
+    frame = pd.DataFrame([*_pairs(latest_first[::-1])], columns=columns)
+    times = {name: pd.to_datetime(frame[name], utc=True) for name in _TIMES}
+    numbers = {name: frame[name].astype("float64") for name in (*columns[len(_COLUMNS) :], *_NUMBERS)}
+    return frame.assign(**times, **numbers)
+
+
+def _pairs(found: Iterable[LoggedDecision]) -> Iterator[Mapping[str, Any]]:
+    for decision in found:
+        told = {
+            "decision_id": decision.decision_id,
+            "decided_at": decision.decided_at,
+            "decided_by": HUMAN if decision.method == MANUAL else ENGINE,
+            "department": decision.department,
+        }
+        yield {
+            **told,
+            **decision.features,
+            "task_id": decision.task_id,
+            "employee_id": decision.employee_id,
+            "chosen": 1,
+            "outcome": _OUTCOMES[decision.outcome],
+            "acceptance": decision.acceptance,
+            "known_at": decision.known_at,
+            "deadline": decision.deadline,
+            "propensity": decision.propensity,
+        }
+        for other in decision.candidates:
+            ids = {"task_id": other["task_id"], "employee_id": other["employee_id"]}
+            yield {**told, **other["features"], **ids, "chosen": 0, "propensity": other.get("propensity")}
