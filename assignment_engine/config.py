@@ -69,6 +69,10 @@ class Settings(BaseSettings):
         "default: a PostgreSQL `DATABASE_URL`, otherwise a SQLite file",
         repr=False,
     )
+    data_root: Path = Field(
+        Path("data"), description="directory that files come from and results go to; one for all machines"
+    )
+    max_upload_bytes: int = Field(512 * 1024 * 1024, ge=1, description="size of an uploaded file, at most")
     stuck_job_seconds: float = Field(600.0, gt=0, description="silence after which a job counts as stuck")
     triage_phrases: Path | None = Field(
         None, description="TOML file with phrases of tickets that point to a skill: `[skill]` and `phrase = share`"

@@ -47,7 +47,7 @@ class ModelRecord(Record):
     is_champion: bool
     kind: str | None = None
     features: tuple[str, ...] = ()
-    metrics: dict[str, dict[str, Number]] = {}
+    metrics: dict[str, dict[str, Number]] = Field(default_factory=dict)
     created_at: Instant | None = None
     problem: str | None = None
 

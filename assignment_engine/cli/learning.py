@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from assignment_engine.cli.errors import FILE, errors_shown
+
+if TYPE_CHECKING:
+    from assignment_engine.learning.dataset import Dataset
 
 TABLES = ["choice", "success", "hours", "triage"]
 
@@ -38,10 +42,36 @@ MODEL_DIR = click.option(
     "--model-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("models"), show_default=True
 )
 REASON = click.option("--reason", help="Goes on record.")
+FROM_DATABASE = click.option("--from-database", is_flag=True, help="The training log of DATABASE_URL, not a file.")
+
+
+def _dataset(data: Path | None, from_database: bool) -> Dataset | None:
+    """Decisions of a file or of the database, whichever was asked for; None for neither."""
+    from assignment_engine.learning.dataset import read_dataset
+
+    if from_database and data is not None:
+        raise click.UsageError("a file and --from-database exclude each other")
+    if not from_database:
+        return None if data is None else read_dataset(data)
+    from assignment_engine.services.training_log import logged_dataset
+    from assignment_engine.wiring import build_engine
+
+    database = build_engine().database
+    database.upgrade()
+    with database.read() as unit:
+        return logged_dataset(unit)
+
+
+def _required(data: Path | None, from_database: bool) -> Dataset:
+    found = _dataset(data, from_database)
+    if found is None:
+        raise click.UsageError("expected a file of decisions or --from-database")
+    return found
 
 
 @click.command("train")
-@click.argument("data", type=FILE)
+@click.argument("data", type=FILE, required=False)
+@FROM_DATABASE
 @click.option("--name", required=True, help="Of the new bundle, a subdirectory of the models.")
 @MODEL_DIR
 @click.option("--objective", type=click.Choice(["success", "choice"]), default="success", show_default=True)
@@ -52,14 +82,13 @@ REASON = click.option("--reason", help="Goes on record.")
 @click.option("--seed", default=1, show_default=True)
 @errors_shown
 def train_command(
-    *, data: Path, name: str, model_dir: Path, objective: str, sets: tuple[str, ...], model: str, trials: int,
-    seconds: float, seed: int,
+    *, data: Path | None, from_database: bool, name: str, model_dir: Path, objective: str, sets: tuple[str, ...],
+    model: str, trials: int, seconds: float, seed: int,
 ) -> None:  # fmt: skip
-    """Learn a bundle from a CSV file of decisions. See docs/learning.md for its columns.
+    """Learn a bundle from a CSV file of decisions or the training log. See docs/learning.md for the columns.
 
     Example: assignment-engine train decisions.csv --name spring --trials 20
     """
-    from assignment_engine.learning.dataset import read_dataset
     from assignment_engine.learning.training import Training, train
     from assignment_engine.scoring.bundle import save_bundle
 
@@ -73,36 +102,38 @@ def train_command(
             "seed": seed,
             "name": name,
             "version": name,
-            "data": data.name,
+            "data": "the training log of a database" if data is None else data.name,
         }
     )
-    bundle = train(read_dataset(data), training)
+    bundle = train(_required(data, from_database), training)
     save_bundle(bundle, model_dir / name)
     click.echo(json.dumps(bundle.manifest.metrics, indent=2))
     click.echo(f"written to {model_dir / name}; it is not the champion before it is promoted", err=True)
 
 
 @click.command("evaluate")
-@click.argument("data", type=FILE)
+@click.argument("data", type=FILE, required=False)
+@FROM_DATABASE
 @click.option("--name", required=True, help="The bundle, a subdirectory of the models.")
 @MODEL_DIR
 @click.option("--off-policy", is_flag=True, help="Also estimate its value as a policy; needs logged propensities.")
 @errors_shown
-def evaluate_command(*, data: Path, name: str, model_dir: Path, off_policy: bool) -> None:
+def evaluate_command(
+    *, data: Path | None, from_database: bool, name: str, model_dir: Path, off_policy: bool
+) -> None:
     """Everything about a bundle on decisions that it has not seen, beside the champion, as JSON.
 
     Example: assignment-engine evaluate decisions.csv --name spring
     """
     from functools import partial
 
-    from assignment_engine.learning.dataset import read_dataset
     from assignment_engine.learning.judging import probability, report
     from assignment_engine.learning.offpolicy import estimate_policy
     from assignment_engine.learning.promotion import current
     from assignment_engine.scoring.bundle import load_bundle
     from assignment_engine.scoring.registry import load_champion
 
-    rows, bundle = read_dataset(data), load_bundle(model_dir / name)
+    rows, bundle = _required(data, from_database), load_bundle(model_dir / name)
     champion = load_champion(model_dir) if current(model_dir) else None
     found = report(bundle, rows, champion=champion)
     if off_policy:
@@ -114,13 +145,14 @@ def evaluate_command(*, data: Path, name: str, model_dir: Path, off_policy: bool
 @click.command("promote")
 @click.argument("name")
 @click.option("--data", type=FILE, help="Decisions on which it must be better than the champion.")
+@FROM_DATABASE
 @MODEL_DIR
 @click.option("--metric", type=click.Choice(["log_loss", "brier", "auc"]), default="log_loss", show_default=True)
 @click.option("--force", is_flag=True, help="Promote even if it is not better; needs a reason.")
 @REASON
 @errors_shown
 def promote_command(
-    *, name: str, data: Path | None, model_dir: Path, metric: str, force: bool, reason: str | None
+    *, name: str, data: Path | None, from_database: bool, model_dir: Path, metric: str, force: bool, reason: str | None
 ) -> None:
     """Make a bundle the champion if it is better by more than the standard error of the difference.
 
@@ -128,10 +160,9 @@ def promote_command(
     """
     from datetime import UTC, datetime
 
-    from assignment_engine.learning.dataset import read_dataset
     from assignment_engine.learning.promotion import promote
 
-    rows = None if data is None else read_dataset(data)
+    rows = _dataset(data, from_database)
     chosen = {"metric": metric, "force": force, "reason": reason}
     change = promote(model_dir, name, data=rows, now=datetime.now(UTC), **chosen)  # type: ignore[arg-type]
     click.echo(json.dumps(change.model_dump(mode="json"), indent=2))

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from assignment_engine.domain.background import ErrorCategory, JobKind, JobProblem
-from assignment_engine.domain.errors import BundleError, ConfigurationError, DatabaseError, EngineError
+from assignment_engine.domain.errors import (
+    BundleError,
+    ConfigurationError,
+    DatabaseError,
+    EngineError,
+    UnreadableFileError,
+)
+from assignment_engine.store.unit import UnitOfWork
 
 T = TypeVar("T")
 
@@ -48,10 +55,12 @@ class JobContext(Protocol):
 
 @dataclass(frozen=True)
 class JobResult:
-    """What came of a job; `metrics` are its numbers (rows, issues_found, …)."""
+    """What came of a job; `metrics` are its numbers (rows, issues_found, …), `also` is done in the transaction that
+    completes it."""
 
     results: Mapping[str, Any]
     metrics: Mapping[str, Any] | None = None
+    also: Callable[[UnitOfWork], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,7 @@ _CATEGORIES: tuple[tuple[type[Exception], ErrorCategory], ...] = (
     (ConfigurationError, ErrorCategory.CONFIGURATION),
     (BundleError, ErrorCategory.CONFIGURATION),
     (DatabaseError, ErrorCategory.SYSTEM),
+    (UnreadableFileError, ErrorCategory.FILE),
     (EngineError, ErrorCategory.PROCESSING),
     (FileNotFoundError, ErrorCategory.FILE),
     (PermissionError, ErrorCategory.FILE),

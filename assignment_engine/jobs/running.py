@@ -125,7 +125,10 @@ class Runner:
 
     def _complete(self, run: Run, result: JobResult) -> None:
         def complete(unit: UnitOfWork) -> bool:
-            return unit.jobs.complete(run, self._executor_id, result.results, result.metrics, unit.now())
+            counts = unit.jobs.complete(run, self._executor_id, result.results, result.metrics, unit.now())
+            if counts and result.also is not None:
+                result.also(unit)
+            return counts
 
         patiently(self._database, complete)
 

@@ -54,19 +54,44 @@ def read_file(path: Path, options: QualityOptions | None = None) -> TableFile:
 def read_stream(stream: IO[bytes], options: QualityOptions | None = None, size_bytes: int = 0) -> TableFile:
     """As `read_file`, from an open binary stream."""
     options = options or QualityOptions()
-    csv.field_size_limit(MAX_CELL)
     log = IssueLog()
+    begun = _begin(stream, options, log)
+    table = _table(begun.rows, begun.names, options)
+    if not table.rows:
+        log.add("no_rows", "there is a header and nothing below it", severity="warning")
+    return TableFile(table, begun.encoding, begun.delimiter, size_bytes, log.count(*UNREADABLE), log.issues)
+
+
+def read_header(stream: IO[bytes], options: QualityOptions | None = None) -> tuple[str, ...]:
+    """The names of the columns alone, which tells early whether this can be a table at all.
+
+    Raises
+    ------
+    UnreadableFileError
+        If there is no header, or if it is no text.
+    """
+    return tuple(_begin(stream, options or QualityOptions(), IssueLog()).names)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A file up to its header; `rows` gives the rest."""
+
+    encoding: str
+    delimiter: str
+    names: list[str]
+    rows: Iterator[tuple[int, list[str]]]
+
+
+def _begin(stream: IO[bytes], options: QualityOptions, log: IssueLog) -> _Begun:
+    csv.field_size_limit(MAX_CELL)
     encoding, head, chunks = as_utf8(chunks_of(stream, options.limits.file_bytes))
     text_encoding = "utf-8" if encoding.startswith("utf-16") else encoding
     _refuse_no_text(head)
     delimiter = _delimiter(head.decode(text_encoding, "replace").splitlines()[:SAMPLE_LINES])
     lines = _decoded(bounded_lines(chunks, options.limits.line_bytes), text_encoding, log)
     rows = _rows(_Feed(lines, options.limits), delimiter, log)
-    names = _header(rows, options.limits, log)
-    table = _table(rows, names, options)
-    if not table.rows:
-        log.add("no_rows", "there is a header and nothing below it", severity="warning")
-    return TableFile(table, encoding, delimiter, size_bytes, log.count(*UNREADABLE), log.issues)
+    return _Begun(encoding, delimiter, _header(rows, options.limits, log), rows)
 
 
 def _refuse_no_text(head: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from assignment_engine.domain.background import ErrorCategory, Job, JobKind, JobProblem, JobStatus, Lane, NewJob
 from assignment_engine.domain.errors import NotFoundError
@@ -48,7 +48,7 @@ class Seconds(Record):
 
 
 class JobStatistics(Record):
-    """Jobs by status, and what the latest ones that went well did."""
+    """Jobs by status, and what was done to files."""
 
     jobs: dict[JobStatus, int]
     files: int
@@ -140,22 +140,18 @@ def _load(lane: Lane, limit: int, counts: dict[tuple[JobKind, JobStatus], int]) 
 
 
 def job_statistics(unit: UnitOfWork) -> JobStatistics:
-    """Counts of all jobs, and what the latest 10,000 that went well did."""
+    """Counts of all jobs and of what was done to files; `processing_seconds` are those of the latest 10,000 files."""
     by_status: Counter[JobStatus] = Counter(dict.fromkeys(JobStatus, 0))
     for (_, status), count in unit.jobs.counts().items():
         by_status[status] += count
-    finished = unit.jobs.finished()
+    totals = unit.files.totals()
     return JobStatistics(
         jobs=dict(by_status),
-        files=sum(row.file_path is not None for row in finished),
-        rows=sum(int((row.metrics or {}).get("rows", 0)) for row in finished),
-        issues_found=sum(int((row.metrics or {}).get("issues_found", 0)) for row in finished),
-        processing_seconds=_seconds([_took(row.started_at, row.completed_at) for row in finished]),
+        files=totals.files,
+        rows=totals.rows,
+        issues_found=totals.issues_found,
+        processing_seconds=_seconds(totals.seconds),
     )
-
-
-def _took(start: datetime, end: datetime) -> float:
-    return (end - start) / timedelta(seconds=1)
 
 
 def _seconds(durations: Sequence[float]) -> Seconds:

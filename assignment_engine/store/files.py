@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import Row, delete, func, insert, null, select, update
 from sqlalchemy.engine import Connection
 
-from assignment_engine.domain.errors import NotFoundError
+from assignment_engine.domain.errors import DatabaseBusyError, NotFoundError
 from assignment_engine.domain.files import FileProcessingMetrics, ReferenceFile, UseCase
 from assignment_engine.domain.stored import Page
 from assignment_engine.domain.types import new_id
+from assignment_engine.store.errors import ConstraintError
 from assignment_engine.store.paging import fetch_page
 from assignment_engine.store.tables import file_processing_metrics, reference_files
 
@@ -38,11 +39,20 @@ class Files:
         self._connection = connection
 
     def add_reference(self, uc_type: UseCase, file_path: str, now: datetime) -> ReferenceFile:
-        """Add a file, which is the active one of its agent from now on."""
+        """Add a file, which is the active one of its agent from now on.
+
+        Raises
+        ------
+        DatabaseBusyError
+            If another one became active at the same time.
+        """
         others = update(reference_files).where(reference_files.c.uc_type == uc_type)
         self._connection.execute(others.values(is_active=null()))
         row = {"reference_id": new_id(), "uc_type": uc_type, "file_path": file_path}
-        self._connection.execute(insert(reference_files), {**row, "is_active": True, "created_at": now})
+        try:
+            self._connection.execute(insert(reference_files), {**row, "is_active": True, "created_at": now})
+        except ConstraintError as exc:
+            raise DatabaseBusyError from exc
         return self.reference(row["reference_id"])
 
     def reference(self, reference_id: str) -> ReferenceFile:

@@ -6,7 +6,7 @@ job was cancelled, begun anew or taken over by another process, such a write cha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -28,7 +28,7 @@ _QUERY = select(
 )
 _RUNNING = (JobStatus.QUEUED, JobStatus.PROCESSING)
 _OPEN = (JobStatus.PENDING, *_RUNNING)
-_MEASURED = 10_000
+_LOOKED_AT = 1_000
 _LONGEST_HOLDER = 128
 
 
@@ -218,11 +218,11 @@ class Jobs:
         rows = self._connection.execute(query)
         return {(JobKind(kind), JobStatus(status)): count for kind, status, count in rows}
 
-    def finished(self) -> Sequence[Row[Any]]:
-        """Kind, file, metrics, start and end of the latest jobs that went well."""
-        columns = (job_records.c[name] for name in ("kind", "file_path", "metrics", "started_at", "completed_at"))
-        query = select(*columns).where(_STATUS == JobStatus.COMPLETED)
-        return self._connection.execute(query.order_by(job_records.c.completed_at.desc()).limit(_MEASURED)).all()
+    def open_files(self) -> tuple[Job, ...]:
+        """The latest jobs on a file that have not ended, at most a thousand."""
+        query = _QUERY.where(_STATUS.in_(_OPEN), job_records.c.file_path.is_not(None))
+        latest = query.order_by(job_records.c.created_at.desc(), _KEY).limit(_LOOKED_AT)
+        return tuple(_record(row) for row in self._connection.execute(latest))
 
     def _change(self, which: ColumnElement[bool], values: Values) -> bool:
         statement: Update = update(job_records).where(which).values(values)

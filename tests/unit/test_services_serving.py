@@ -9,6 +9,7 @@ import pytest
 
 from assignment_engine.scoring.bundle import Bundle, load_bundle, save_bundle
 from assignment_engine.scoring.registry import promote, shipped_models
+from assignment_engine.services.core import DecisionCore
 from assignment_engine.services.dispatch.dispatcher import Dispatcher
 from assignment_engine.services.serving import ServedCore
 from assignment_engine.store.database import Database
@@ -77,8 +78,6 @@ def test_a_champion_that_cannot_be_used_leaves_the_old_one_and_is_logged_once(
 def test_whoever_comes_while_a_model_is_loaded_goes_on_with_the_present_one(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from assignment_engine.services.core import DecisionCore
-
     served = ServedCore(models, seconds=0.0)
     served.follow()
     promote(models, "two")
