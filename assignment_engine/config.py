@@ -54,6 +54,13 @@ class Settings(BaseSettings):
         "3000/minute", description="calls of one subject, heartbeats apart, in flask-limiter's form; `off` for no limit"
     )
     model_dir: Path | None = Field(None, description="directory of model bundles; default: the shipped one")
+    exploration_rate: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="share of live decisions that draw lots among nearly equal candidates and log their chances; "
+        "0 for none",
+    )
     skill_aliases: Path | None = Field(None, description="TOML file with aliases beside the shipped ones")
     preview_ttl_seconds: int = Field(3600, gt=0, description="how long a preview can be finalized")
     session_timeout_seconds: float = Field(

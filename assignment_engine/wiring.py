@@ -24,6 +24,7 @@ from assignment_engine.domain.background import JobKind, Lane
 from assignment_engine.domain.errors import ConfigurationError
 from assignment_engine.features.skills import SkillMatcher, read_aliases
 from assignment_engine.jobs.engine import JobEngine, engine_url, new_executor_id
+from assignment_engine.jobs.files import FileWork
 from assignment_engine.jobs.handover import Handover
 from assignment_engine.jobs.kinds import JobWork
 from assignment_engine.jobs.pipeline import Pipeline
@@ -31,8 +32,10 @@ from assignment_engine.jobs.running import Runner
 from assignment_engine.jobs.worker import Loop, Worker
 from assignment_engine.scoring.service import MLService
 from assignment_engine.services.core import DecisionCore
+from assignment_engine.services.data_root import DataRoot
 from assignment_engine.services.dispatch.cycle import CYCLE, Cycle
 from assignment_engine.services.dispatch.dispatcher import Dispatcher
+from assignment_engine.services.dispatch.exploration import Exploration
 from assignment_engine.services.dispatch.intake import tasks_were_triaged
 from assignment_engine.services.dispatch.wake import Ear, Wake
 from assignment_engine.services.embeddings import EmbeddingFiller, embedding_matcher
@@ -68,6 +71,10 @@ class Engine:
         return self.scheduler.core
 
     @property
+    def files(self) -> DataRoot:
+        return DataRoot(self.settings.data_root)
+
+    @property
     def events_in(self) -> EventsIn:
         return EventsIn(self.database, TicketEffects(self.dispatcher))
 
@@ -83,6 +90,7 @@ def build_engine(settings: Settings | None = None, observed: Observed | None = N
         database,
         load_core=lambda: scheduler.core,
         follow=scheduler.follow,
+        exploration=Exploration(settings.exploration_rate),
         session_timeout=timedelta(seconds=settings.session_timeout_seconds),
         observed=observed,
         wake=wake,
@@ -176,7 +184,10 @@ def job_limits(settings: Settings) -> dict[Lane, int]:
 
 def job_table(engine: Engine) -> dict[JobKind, JobWork]:
     """What each kind of job does."""
-    return {JobKind.PIPELINE: JobWork(Pipeline(engine.scheduler).run)}
+    return {
+        JobKind.PIPELINE: JobWork(Pipeline(engine.scheduler).run),
+        JobKind.FILE: JobWork(FileWork(engine.files).run),
+    }
 
 
 def build_job_loop(engine: Engine, settings: Settings | None = None) -> Loop:

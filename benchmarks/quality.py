@@ -38,7 +38,7 @@ from assignment_engine.quality.gaps import is_grouping
 from assignment_engine.quality.kinds import Kind, TypedColumn, typed
 from assignment_engine.quality.options import FillMethod, FillOptions, QualityOptions, Role
 from assignment_engine.quality.reading import read_file
-from assignment_engine.quality.table import Column, Table
+from assignment_engine.quality.table import Column, Table, tidy
 from assignment_engine.quality.writing import write_table
 from benchmarks.timing import Row, show
 
@@ -493,7 +493,7 @@ def large_file(path: Path, rows: int) -> None:
         f"{nouns[a]} of room {b} {nouns[c]} {d}"
         for a, b, c, d in zip(*(rng.integers(0, top, drawn.rows).tolist() for top in (10, 999, 10, 9999)), strict=True)
     )
-    drawn = drawn.with_column(Column("summary", np.arange(drawn.rows, dtype=np.int32), texts))
+    drawn = drawn.with_column(tidy("summary", np.arange(drawn.rows, dtype=np.int32), texts))
     drawn = replace(drawn, lines=np.arange(drawn.rows) + 2)
     spoilt, _ = with_copies(drawn, "number", 1 / 49, 2, rng)
     write_table(path, spoilt)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, Never
+from typing import IO, Any, Never, cast
 
 from flask import Request, request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
@@ -19,12 +19,28 @@ from assignment_engine.services.imports import ImportRefusedError, Rejected
 MAX_JSON_BYTES = 32 * 1024 * 1024
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 CSV_TYPE = "text/csv"
-_MULTIPART = "multipart/form-data"
+MULTIPART = "multipart/form-data"
 _IN_MEMORY_BYTES = 1024 * 1024
 
 
 class JsonRequest(Request):
-    """A request whose JSON is read strictly and once, before anything is validated; no body at all is `{}`."""
+    """A request whose JSON is read strictly and once, before anything is validated; no body at all is `{}`.
+
+    `file_stream` makes what the files of a form are written to, where the usual place will not do.
+    """
+
+    file_stream: Callable[[], IO[bytes]] | None = None
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        if self.file_stream is not None:
+            return self.file_stream()
+        return super()._get_file_stream(total_content_length, content_type, filename, content_length)
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The body; `silent` is not honoured, because a body that cannot be read is never a body left out."""
@@ -62,8 +78,15 @@ def _refuse_constant(name: str) -> Never:
     raise ValueError(f"{name} is not a JSON number")
 
 
+def stream_files(make: Callable[[], IO[bytes]], most_bytes: int) -> None:
+    """Write the files of this request's form to what `make` makes; call it before anything looks at the form."""
+    current = cast("JsonRequest", request)
+    current.max_content_length = most_bytes
+    current.file_stream = make
+
+
 def is_csv_upload() -> bool:
-    return request.mimetype in (CSV_TYPE, _MULTIPART)
+    return request.mimetype in (CSV_TYPE, MULTIPART)
 
 
 @contextmanager

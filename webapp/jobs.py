@@ -24,6 +24,7 @@ from assignment_engine.services.background import (
     stuck_jobs,
     visible_jobs,
 )
+from assignment_engine.services.files import missing_files
 from assignment_engine.wiring import job_limits
 from webapp import render
 from webapp.auth import Role, allow
@@ -57,12 +58,13 @@ class JobsFound(BaseModel):
 
 
 class JobsHealth(BaseModel):
-    """`degraded`: jobs wait and nobody runs any, or some are stuck."""
+    """`degraded`: jobs wait and nobody runs any, some are stuck, or files that are needed have vanished."""
 
     status: Literal["ok", "degraded"]
     executors: int
     waiting: int
     stuck: int
+    missing_files: int
 
 
 @blueprint.get("/batch/status/<job_ids>", responses={HTTPStatus.OK: JobsFound, **for_role(HTTPStatus.NOT_FOUND)})
@@ -112,9 +114,10 @@ def list_stuck_jobs() -> Response:
 @blueprint.post("/batch/recover-jobs", responses={HTTPStatus.OK: JobsFound, **for_role()})
 @allow(Role.ADMIN)
 def recover_stuck_jobs() -> Response:
-    """Begin the stuck jobs anew. Those of a machine that died go on by themselves, without this."""
+    """Begin the stuck jobs anew, or end those whose file has vanished. Those of a dead machine go on without this."""
     parts = engine()
-    return _found(parts.database.run(lambda unit: recover_jobs(unit, parts.settings.stuck_job_seconds)))
+    silent = parts.settings.stuck_job_seconds
+    return _found(parts.database.run(lambda unit: recover_jobs(unit, silent, parts.files.has)))
 
 
 @blueprint.get("/batch/concurrency-info", responses={HTTPStatus.OK: Concurrency, **for_role()})
@@ -130,7 +133,7 @@ def concurrency_info() -> Response:
 @blueprint.get("/stats", responses={HTTPStatus.OK: JobStatistics, **for_role()})
 @allow(Role.PLANNER, Role.ADMIN)
 def statistics() -> Response:
-    """Count jobs, and what they did."""
+    """Count jobs, and what was done to files."""
     with engine().database.read() as unit:
         return render.answer(render.record_bytes(job_statistics(unit)))
 
@@ -143,10 +146,15 @@ def jobs_health() -> Response:
     with parts.database.read() as unit:
         load = concurrency(unit, job_limits(parts.settings), DEAD_AFTER_SECONDS)
         stuck = len(stuck_jobs(unit, parts.settings.stuck_job_seconds))
+        missing = missing_files(unit, parts.files.has)
     waiting = sum(lane.queued for lane in load.lanes)
-    is_ok = not stuck and (bool(load.executors) or not waiting)
+    is_ok = not stuck and not missing and (bool(load.executors) or not waiting)
     health = JobsHealth(
-        status="ok" if is_ok else "degraded", executors=len(load.executors), waiting=waiting, stuck=stuck
+        status="ok" if is_ok else "degraded",
+        executors=len(load.executors),
+        waiting=waiting,
+        stuck=stuck,
+        missing_files=missing,
     )
     return render.answer(health.model_dump_json().encode())
 

@@ -24,6 +24,7 @@ RETRY_AFTER_SECONDS = 5
 STATUSES: Mapping[type[errors.EngineError], HTTPStatus] = {
     errors.InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     ImportRefusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UnreadableFileError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.AlreadyExistsError: HTTPStatus.CONFLICT,
     errors.ActiveWorkError: HTTPStatus.CONFLICT,

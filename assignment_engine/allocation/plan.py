@@ -20,7 +20,7 @@ from assignment_engine.domain.intake import read_employees, read_tasks
 from assignment_engine.domain.plans import Plan, PlannedAssignment, ScorerInfo
 from assignment_engine.domain.types import SECONDS_PER_HOUR, InputNotes, Method, Objective
 from assignment_engine.features.arrays import Floats, floats
-from assignment_engine.features.definition import FEATURE_NAMES, feature_matrix
+from assignment_engine.features.definition import feature_matrix
 from assignment_engine.features.pairs import Loads
 from assignment_engine.scoring.protocol import Scorer
 from assignment_engine.scoring.registry import load_scorer
@@ -97,7 +97,7 @@ def read_constraints(given: Constraints | dict[str, Any] | None) -> Constraints:
 
 
 def solve(problem: AllocationProblem, chosen: Allocator, *, progress: bool = False) -> tuple[Plan, Floats]:
-    """The plan, and the features of its pairs as they were when chosen, shape (k, 17)."""
+    """The plan, and the features of its pairs as they were when chosen, shape (k, f), as the scorer takes them."""
     allocation = chosen.allocate(problem, progress=progress)
     features = chosen_features(problem, allocation)
     made = Plan(
@@ -107,7 +107,7 @@ def solve(problem: AllocationProblem, chosen: Allocator, *, progress: bool = Fal
         unassigned=unassigned_of(problem, allocation),
         report=report_of(problem, allocation),
     )
-    return made, features[:, : len(FEATURE_NAMES)]
+    return made, features
 
 
 def chosen_features(problem: AllocationProblem, allocation: Allocation) -> Floats:

@@ -118,9 +118,7 @@ def train_command(
 @MODEL_DIR
 @click.option("--off-policy", is_flag=True, help="Also estimate its value as a policy; needs logged propensities.")
 @errors_shown
-def evaluate_command(
-    *, data: Path | None, from_database: bool, name: str, model_dir: Path, off_policy: bool
-) -> None:
+def evaluate_command(*, data: Path | None, from_database: bool, name: str, model_dir: Path, off_policy: bool) -> None:
     """Everything about a bundle on decisions that it has not seen, beside the champion, as JSON.
 
     Example: assignment-engine evaluate decisions.csv --name spring

@@ -22,6 +22,7 @@ RESERVED_IDS = frozenset(
 SECONDS_PER_HOUR = 3600
 ASSUMED_UTC = timezone(timedelta(0), "assumed UTC")
 DEFAULT_ESTIMATED_HOURS = 1.0
+RECENT_HALF_LIFE_HOURS = 72.0
 MAX_HOURS = 1e9  # sums over millions of tasks stay whole seconds in 64 bits
 MAX_COUNT = 1_000_000_000
 _LARGEST_INTEGER = 2**1023

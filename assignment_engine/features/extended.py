@@ -10,9 +10,10 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
+from assignment_engine.domain.types import RECENT_HALF_LIFE_HOURS
 from assignment_engine.features.arrays import Floats, Ints
 from assignment_engine.features.pairs import Loads, Pairs
-from assignment_engine.features.recent import CONTEXT_KINDS, RECENT_HALF_LIFE_HOURS, RecentArrays
+from assignment_engine.features.recent import CONTEXT_KINDS, RecentArrays
 from assignment_engine.features.table import Compute, Feature
 
 _INF = float("inf")

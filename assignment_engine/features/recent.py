@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 import numpy as np
 
 from assignment_engine.domain.records import Employee, Priors, Recent, RecentWork, Task
-from assignment_engine.domain.types import hours_between
+from assignment_engine.domain.types import RECENT_HALF_LIFE_HOURS, hours_between
 from assignment_engine.features.arrays import Floats, Ints, floats
 
 CONTEXT_KINDS = ("raised_by", "entered_by", "symptom", "location", "parent")
-RECENT_HALF_LIFE_HOURS = 72.0
 _SHARED = ("category", "department", "context", "context_total")
 
 
@@ -139,4 +138,5 @@ def _handled_by_anybody(works: Sequence[RecentWork | None]) -> dict[str, Counter
 
 
 def _total(totals: Mapping[str, Mapping[str, float]], kind: str, name: str | None) -> float | None:
-    return None if name is None else float(totals.get(kind, {}).get(name, 0.0))
+    """None where it is not known, which is so where nothing of any kind was ever counted."""
+    return None if name is None or not any(totals.values()) else float(totals.get(kind, {}).get(name, 0.0))

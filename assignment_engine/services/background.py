@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
 from assignment_engine.domain.background import ErrorCategory, Job, JobKind, JobProblem, JobStatus, Lane, NewJob
@@ -107,12 +107,17 @@ def stuck_jobs(unit: UnitOfWork, silent_seconds: float) -> tuple[Job, ...]:
     return unit.jobs.stuck(unit.now() - timedelta(seconds=silent_seconds))
 
 
-def recover_jobs(unit: UnitOfWork, silent_seconds: float) -> tuple[Job, ...]:
-    """Begin the stuck jobs anew."""
+def recover_jobs(unit: UnitOfWork, silent_seconds: float, is_there: Callable[[str], bool]) -> tuple[Job, ...]:
+    """Begin the stuck jobs anew; those whose file has vanished fail instead. `is_there` tells whether a file is."""
     now = unit.now()
     before = now - timedelta(seconds=silent_seconds)
-    ids = unit.jobs.begin_anew([job.id for job in unit.jobs.stuck(before)], before, now)
-    return unit.jobs.get_many(ids)
+    stuck = unit.jobs.stuck(before)
+    lost = {job.id: job.file_path for job in stuck if job.file_path is not None and not is_there(job.file_path)}
+    for job_id, path in lost.items():
+        problem = JobProblem(category=ErrorCategory.FILE, detail=f"the file {path!r} is not there")
+        unit.jobs.cancel(job_id, problem, now)
+    ids = unit.jobs.begin_anew([job.id for job in stuck if job.id not in lost], before, now)
+    return unit.jobs.get_many([*lost, *ids])
 
 
 def concurrency(unit: UnitOfWork, limits: dict[Lane, int], executor_seconds: float) -> Concurrency:

@@ -13,7 +13,8 @@ import numpy as np
 from assignment_engine.allocation.problem import AllocationProblem, build_problem
 from assignment_engine.domain.constraints import Constraints, Pair
 from assignment_engine.domain.live import Live
-from assignment_engine.domain.records import Employee, Priors, Task
+from assignment_engine.domain.records import Employee, EmployeeHistory, Priors, RecentWork, Task
+from assignment_engine.features.definition import declared_sets
 from assignment_engine.features.skills import SkillMatcher, read_aliases
 from assignment_engine.scoring.protocol import Scorer
 from assignment_engine.scoring.registry import load_scorer
@@ -51,6 +52,7 @@ class DecisionCore:
     ) -> AllocationProblem:
         """The planning problem of these records, with what the database knows about them."""
         priors = unit.history.priors()
+        employees = self.with_recent(unit, employees, now)
         waits_for = {dependency for task in tasks for dependency in task.dependencies}
         return build_problem(
             tasks,
@@ -91,6 +93,14 @@ class DecisionCore:
             live=live,
         )
 
+    def with_recent(self, unit: UnitOfWork, employees: Sequence[Employee], now: datetime) -> Sequence[Employee]:
+        """The same people with what they were given lately, where the model asks for it and nobody has said it."""
+        if not declared_sets(self.scorer.features):
+            return employees
+        unknown = [e.employee_id for e in employees if e.history is None or e.history.recent is None]
+        recent = unit.history.recent(unknown, now)
+        return [_knowing(e, recent[e.employee_id]) if e.employee_id in recent else e for e in employees]
+
     def warm_up(self) -> None:
         """Load what the scorer loads on its first use, so that no transaction waits for it."""
         self.scorer.score(np.zeros((1, len(self.scorer.features))))
@@ -98,6 +108,11 @@ class DecisionCore:
     def with_scorer(self, scorer: Scorer) -> DecisionCore:
         """The same core with another scorer."""
         return replace(self, scorer=scorer, warning=None)
+
+
+def _knowing(employee: Employee, recent: RecentWork) -> Employee:
+    history = employee.history or EmployeeHistory()
+    return employee.model_copy(update={"history": history.model_copy(update={"recent": recent})})
 
 
 def done(unit: UnitOfWork, task_ids: Collection[str]) -> frozenset[str]:

@@ -207,7 +207,7 @@ def _write(
     advances = [advance(assignment, Event.ASSIGN, now) for assignment in new]
     unit.assignments.record(advances, actor)
     unit.training.add(
-        [_training_row(assignment, stored.features[row], now) for row, assignment in zip(kept, new, strict=True)]
+        [_training_row(assignment, _features(stored, row), now) for row, assignment in zip(kept, new, strict=True)]
     )
     return FinalizeResult(
         preview_id=preview.preview_id,
@@ -234,14 +234,18 @@ def _new_assignment(
     )
 
 
-def _training_row(new: NewAssignment, features: Sequence[float | None], now: datetime) -> TrainingRow:
+def _features(stored: StoredPreview, row: int) -> Mapping[str, float | None]:
+    return dict(zip(stored.feature_names or FEATURE_NAMES, stored.features[row], strict=True))
+
+
+def _training_row(new: NewAssignment, features: Mapping[str, float | None], now: datetime) -> TrainingRow:
     return TrainingRow(
         log_id=new_id(),
         decision_id=new_id(),
         assignment_id=new.id,
         task_id=new.task_id,
         employee_id=new.employee_id,
-        features=dict(zip(FEATURE_NAMES, features, strict=True)),
+        features=features,
         assignment_score=new.score or 0.0,
         confidence=new.confidence or 0.0,
         method=new.method,

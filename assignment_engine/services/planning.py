@@ -304,6 +304,7 @@ def _stored(solved: _Solved, preview: Preview, created_by: str, now: datetime) -
         constraints=solved.problem.constraints,
         tasks=tuple(task for task in solved.problem.tasks if task.task_id in planned),
         new_tasks=solved.new_tasks & planned,
+        feature_names=solved.problem.scorer.features,
         new_employees=tuple(e for e in solved.new_employees if e.employee_id in used),
         features=tuple(
             tuple(None if is_missing(value) else value for value in row) for row in solved.features.tolist()

@@ -57,7 +57,9 @@ class Files:
 
     def reference(self, reference_id: str) -> ReferenceFile:
         """The file, or NotFoundError."""
-        found = self._connection.execute(select(reference_files).where(_KEY == reference_id)).one_or_none()
+        found = self._connection.execute(
+            select(reference_files).where(reference_files.c.reference_id == reference_id)
+        ).one_or_none()
         if found is None:
             raise NotFoundError("reference file", reference_id)
         return _record(found)
@@ -84,7 +86,7 @@ class Files:
 
     def delete_reference(self, reference_id: str) -> None:
         """Forget the file."""
-        self._connection.execute(delete(reference_files).where(_KEY == reference_id))
+        self._connection.execute(delete(reference_files).where(reference_files.c.reference_id == reference_id))
 
     def measured(self, job_id: str, metrics: FileProcessingMetrics, now: datetime) -> None:
         """Keep what the file of this job took."""

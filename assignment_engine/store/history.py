@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, case, delete, func, insert, literal_column, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import bindparam
 
-from assignment_engine.domain.records import EmployeeHistory, Priors, Tally
+from assignment_engine.domain.records import EmployeeHistory, Priors, RecentWork, Tally
 from assignment_engine.domain.stored import PastAssignment
+from assignment_engine.store.recent import recent_work
 from assignment_engine.store.rows import Values, chunks, hours_of, insert_rows, living_ids, rows_in, seconds_of
 from assignment_engine.store.tables import employee_history, employees, past_assignments
 
@@ -82,6 +83,13 @@ class History:
         """The outcomes of everybody; None while there are none."""
         priors = self.priors()
         return priors if priors.everyone.total else None
+
+    def recent(self, employee_ids: Collection[str], now: datetime) -> dict[str, RecentWork]:
+        """What each of these people was given in the last 30 days, of which the newest 50 assignments count.
+
+        Offers that were never taken do not. With whom or where they had worked (`handled`) is not counted.
+        """
+        return recent_work(self._connection, employee_ids, now)
 
     def _known(self, task_ids: Collection[str]) -> set[tuple[Any, ...]]:
         query = select(*(past_assignments.c[name] for name in _KEY))

@@ -222,7 +222,7 @@ class Jobs:
         """The latest jobs on a file that have not ended, at most a thousand."""
         query = _QUERY.where(_STATUS.in_(_OPEN), job_records.c.file_path.is_not(None))
         latest = query.order_by(job_records.c.created_at.desc(), _KEY).limit(_LOOKED_AT)
-        return tuple(_record(row) for row in self._connection.execute(latest))
+        return tuple(_record(cast("Row[Any]", row)) for row in self._connection.execute(latest))
 
     def _change(self, which: ColumnElement[bool], values: Values) -> bool:
         statement: Update = update(job_records).where(which).values(values)

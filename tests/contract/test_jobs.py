@@ -8,6 +8,7 @@ import pytest
 
 from assignment_engine.domain.background import ErrorCategory, Job, JobKind, JobProblem, JobStatus, Lane, NewJob, Run
 from assignment_engine.domain.errors import NotFoundError, TransitionError
+from assignment_engine.domain.files import FileProcessingMetrics
 from assignment_engine.services.background import (
     cancel_job,
     concurrency,
@@ -140,7 +141,7 @@ def test_silent_jobs_are_stuck_and_can_be_begun_anew(database: Database) -> None
     with database.read() as unit:
         assert stuck_jobs(unit, 60) == ()
         assert [job.id for job in stuck_jobs(unit, -60)] == [run.job_id]
-    (again,) = database.run(lambda unit: recover_jobs(unit, -60))
+    (again,) = database.run(lambda unit: recover_jobs(unit, -60, lambda _path: True))
     assert (again.id, again.status, again.attempts) == (run.job_id, JobStatus.PENDING, 2)
     assert not complete(database, run)
 
@@ -187,7 +188,10 @@ def test_planners_see_the_jobs_they_started(database: Database) -> None:
 
 
 def test_load_of_the_lanes_and_statistics(database: Database) -> None:
-    complete(database, begun(database))
+    done = begun(database)
+    complete(database, done)
+    metrics = FileProcessingMetrics(file_size_bytes=90, rows=7, issues_found=2, processing_time_seconds=0.5)
+    database.run(lambda unit: unit.files.measured(done.job_id, metrics, unit.now()))
     begun(database)
     submitted(database, JobKind.PIPELINE)
     database.run(lambda unit: unit.executors.seen("x", "engine", unit.now()))
@@ -199,8 +203,8 @@ def test_load_of_the_lanes_and_statistics(database: Database) -> None:
     assert [(lane.name, lane.running, lane.queued) for lane in load.lanes] == [("files", 1, 0), ("pipelines", 0, 1)]
     assert [executor.executor_id for executor in load.executors] == ["x"]
     assert statistics.jobs == {"pending": 1, "queued": 0, "processing": 1, "completed": 1, "failed": 0}
-    assert (statistics.files, statistics.rows) == (1, 7)
-    assert statistics.processing_seconds.mean == statistics.processing_seconds.p95
+    assert (statistics.files, statistics.rows, statistics.issues_found) == (1, 7, 2)
+    assert (statistics.processing_seconds.mean, statistics.processing_seconds.p95) == (0.5, 0.5)
 
 
 def test_silent_executors_are_found_by_those_of_the_same_engine(database: Database) -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from assignment_engine.allocation.plan import plan
 from assignment_engine.domain.records import Employee, EmployeeHistory, Priors, Recent, RecentWork, Task
+from assignment_engine.domain.types import RECENT_HALF_LIFE_HOURS
 from assignment_engine.features.definition import FEATURE_NAMES, declared_sets, feature_matrix, feature_names
 from assignment_engine.features.pairs import build_pairs
-from assignment_engine.features.recent import RECENT_HALF_LIFE_HOURS, decayed
+from assignment_engine.features.recent import decayed
 from assignment_engine.features.skills import SkillMatcher
 from assignment_engine.learning.logs.read import read_log
 from assignment_engine.learning.logs.replay import replay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -61,12 +62,14 @@ class Api:
 
 @contextmanager
 def served(url: str, **settings: object) -> Iterator[Api]:
-    given = {"jwt_secret": SECRET, "preview_ttl_seconds": 3600, "rate_limit": "off", **settings}
-    app = create_app(read_settings(database_url=url, **given))
-    state: State = app.extensions["assignment_engine"]
-    app.extensions["assignment_engine"] = replace(state, streams=Streams(seconds=0.3))  # a client here reads to the end
-    yield Api(app)
-    state.engine.database.dispose()
+    with tempfile.TemporaryDirectory(prefix="assignment-engine-") as data:
+        given = {"jwt_secret": SECRET, "preview_ttl_seconds": 3600, "rate_limit": "off", "data_root": data, **settings}
+        app = create_app(read_settings(database_url=url, **given))
+        state: State = app.extensions["assignment_engine"]
+        # A client here reads to the end.
+        app.extensions["assignment_engine"] = replace(state, streams=Streams(seconds=0.3))
+        yield Api(app)
+        state.engine.database.dispose()
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from assignment_engine.domain.types import RECENT_HALF_LIFE_HOURS
 from assignment_engine.features.arrays import Floats, Ints
-from assignment_engine.features.recent import RECENT_HALF_LIFE_HOURS
 
 SECONDS_PER_HOUR = 3600.0
 SMALLEST_PEAK_ITEMS = 5.0

@@ -31,20 +31,23 @@ class Candidate:
     load: float
     seconds: int
     features: tuple[float, ...]
+    names: tuple[str, ...] = FEATURE_NAMES
+    propensity: float | None = None  # how likely it was to be tried first, where lots were drawn
 
     @property
     def values(self) -> Values:
         """The features by name; None where missing."""
         return {
             name: None if value != value else value  # noqa: PLR0124  (NaN is not equal to itself)
-            for name, value in zip(FEATURE_NAMES, self.features, strict=True)
+            for name, value in zip(self.names, self.features, strict=True)
         }
 
     @property
     def shown(self) -> dict[str, object]:
         """What the training log keeps of a pair."""
         ids = {"task_id": self.task.task_id, "employee_id": self.employee.employee_id}
-        return {**ids, "score": self.score, "features": self.values}
+        drawn = {} if self.propensity is None else {"propensity": self.propensity}
+        return {**ids, "score": self.score, "features": self.values, **drawn}
 
 
 def candidates_of(
@@ -73,7 +76,8 @@ def candidates_of(
             raw=raw,
             load=load,
             seconds=problem.needed_by(task, employee),
-            features=tuple(row[: len(FEATURE_NAMES)]),
+            features=tuple(row),
+            names=problem.scorer.features,
         )
         for (task, employee), score, raw, load, row in zip(pairs, scores, raws, ratios, features.tolist(), strict=True)
         if score == score  # noqa: PLR0124  (NaN: nothing is known that could be scored)

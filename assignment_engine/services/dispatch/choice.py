@@ -14,6 +14,7 @@ from assignment_engine.domain.queues import Queue, QueuePolicy
 from assignment_engine.domain.records import StoredEmployee, StoredTask
 from assignment_engine.services.core import DecisionCore, done
 from assignment_engine.services.dispatch.candidates import Candidate, by_merit, candidates_of
+from assignment_engine.services.dispatch.exploration import NEVER, Exploration
 from assignment_engine.services.dispatch.memory import Memory
 from assignment_engine.store.unit import UnitOfWork
 from assignment_engine.store.waiting import Slice
@@ -30,6 +31,7 @@ class Chooser:
     memory: Memory
     now: datetime
     fresh: bool = False
+    exploration: Exploration = NEVER
     began: float = field(default_factory=time.monotonic)
 
     def for_person(self, person: StoredEmployee) -> list[Candidate]:
@@ -47,9 +49,13 @@ class Chooser:
             if queue.policy is QueuePolicy.FIFO:
                 found.sort(key=lambda candidate: (candidate.employee.free_at, candidate.employee.employee_id))
             else:
-                found.sort(key=by_merit)
+                found = self.drawn(sorted(found, key=by_merit), task.task_id)
             if found:
                 yield found
+
+    def drawn(self, ordered: Sequence[Candidate], whom: str) -> list[Candidate]:
+        """The same candidates, after lots were drawn among those that are nearly the best."""
+        return self.exploration.drawn(ordered, f"{whom} {self.now.isoformat()}")
 
     def candidates(
         self,
@@ -61,7 +67,8 @@ class Chooser:
         if not tasks or not people:
             return []
         priors = self.memory.priors(self.unit, self.now)
-        problem = self.core.live_problem(tasks, people, self.now, live, priors, rejections)
+        known = self.core.with_recent(self.unit, people, self.now)
+        problem = self.core.live_problem(tasks, known, self.now, live, priors, rejections)
         return candidates_of(problem, tasks, people)
 
 
@@ -77,7 +84,7 @@ def live_problem(
     here = [person for person in people if person.session_id is not None and not person.paused]
     return core.live_problem(
         [task],
-        people,
+        core.with_recent(unit, people, now),
         now,
         live_of(task, queue, here, now),
         unit.history.known_priors(),
@@ -159,7 +166,7 @@ class _Window:
             return [*mine, *others]
         scored = [c for c in others if self._queue(c.task).policy is QueuePolicy.SCORE]
         first_come = [c for c in others if self._queue(c.task).policy is QueuePolicy.FIFO]
-        return [*mine, *sorted(scored, key=by_merit), *first_come]
+        return [*mine, *self._chooser.drawn(sorted(scored, key=by_merit), self._person.employee_id), *first_come]
 
     def _pages(self, spots: list[Spot], *, by_age: bool) -> Iterator[list[Spot]]:
         """The first page, and further ones while there are any and somebody asks."""

@@ -21,6 +21,7 @@ from assignment_engine.domain.types import new_id, whole_seconds
 from assignment_engine.services.core import DecisionCore
 from assignment_engine.services.dispatch.candidates import Candidate, by_merit, sample
 from assignment_engine.services.dispatch.choice import Chooser, free_units
+from assignment_engine.services.dispatch.exploration import NEVER, Exploration
 from assignment_engine.services.dispatch.memory import Memory
 from assignment_engine.services.dispatch.places import find_places
 from assignment_engine.services.observed import Observed, Unobserved
@@ -55,6 +56,7 @@ class Dispatcher:
 
     Parameters
     ----------
+    exploration : how often lots are drawn among candidates that are nearly the best; by default never.
     follow : looks whether another model was promoted; called outside of transactions.
     session_timeout : silence after which a session is over.
     wake : called when something was left unmatched, so that other instances look.
@@ -67,6 +69,7 @@ class Dispatcher:
     wake: Callable[[], None] = field(default=_nobody_to_wake, repr=False)
     memory: Memory = field(default_factory=Memory, repr=False)
     follow: Callable[[], object] = field(default=_nothing_to_follow, repr=False)
+    exploration: Exploration = NEVER
 
     @property
     def core(self) -> DecisionCore:
@@ -167,7 +170,7 @@ class Dispatcher:
         return None
 
     def _chooser(self, unit: UnitOfWork, now: datetime, *, fresh: bool = False) -> Chooser:
-        return Chooser(unit, self.core, self.memory, now, fresh)
+        return Chooser(unit, self.core, self.memory, now, fresh, self.exploration)
 
     def _decided(self, unit: UnitOfWork, now: datetime, decide: Callable[[], list[Candidate]]) -> list[Candidate]:
         """What `decide` found. It only reads: an error while scoring leaves the use case as it is, without a choice."""
@@ -238,5 +241,6 @@ def _training_row(new: NewAssignment, chosen: Candidate, compared: Sequence[Cand
         scorer=new.scorer or "",
         logged_at=now,
         candidates=tuple(candidate.shown for candidate in sample(ordered, decision_id)),
+        propensity=chosen.propensity if chosen is compared[0] else None,  # others were taken away meanwhile
         rank=1 + next(place for place, candidate in enumerate(ordered) if candidate is chosen),
     )

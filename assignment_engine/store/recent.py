@@ -1,0 +1,74 @@
+"""What people were given lately, read from their assignments."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.engine import Connection
+
+from assignment_engine.domain.assignments import AssignmentStatus
+from assignment_engine.domain.records import Recent, RecentWork
+from assignment_engine.domain.types import RECENT_HALF_LIFE_HOURS, hours_between
+from assignment_engine.store.rows import chunks
+from assignment_engine.store.tables import task_assignments, tasks
+
+RECENT_DAYS = 30
+RECENT_ASSIGNMENTS = 50
+_NEVER_TAKEN = (AssignmentStatus.OFFERED, AssignmentStatus.REJECTED, AssignmentStatus.EXPIRED)
+
+
+def recent_work(connection: Connection, employee_ids: Collection[str], now: datetime) -> dict[str, RecentWork]:
+    """For each of the people; bounded in time and number, so that it costs the same however long they have worked."""
+    given: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+    for part in chunks(sorted(set(employee_ids))):
+        for row in connection.execute(_given(part, now)):
+            given[row.employee_id].append(row)
+    return {employee_id: _work(given[employee_id]) for employee_id in employee_ids}
+
+
+def _given(employee_ids: Collection[str], now: datetime) -> Select[Any]:
+    """The newest assignments of each person, the oldest first."""
+    mine = task_assignments.c
+    place = func.row_number().over(
+        partition_by=mine.employee_id, order_by=(mine.assigned_at.desc(), mine.assignment_id.desc())
+    )
+    newest = (
+        select(mine.employee_id, mine.assigned_at, mine.assignment_id, mine.task_id, place.label("place"))
+        .where(mine.employee_id.in_(employee_ids))
+        .where(mine.assigned_at > now - timedelta(days=RECENT_DAYS))
+        .where(mine.assigned_at <= now)
+        .where(mine.status.not_in(_NEVER_TAKEN))
+        .subquery()
+    )
+    return (
+        select(newest.c.employee_id, newest.c.assigned_at, tasks.c.category, tasks.c.department)
+        .join(tasks, tasks.c.task_id == newest.c.task_id)
+        .where(newest.c.place <= RECENT_ASSIGNMENTS)
+        .order_by(newest.c.employee_id, newest.c.assigned_at, newest.c.assignment_id)
+    )
+
+
+def _work(rows: Iterable[Row[Any]]) -> RecentWork:
+    by_hour = [0.0] * 24
+    overall: dict[str, Recent] = {}
+    categories: dict[str, Recent] = {}
+    departments: dict[str, Recent] = {}
+    for row in rows:
+        by_hour[row.assigned_at.astimezone(UTC).hour] += 1.0
+        for counts, name in ((overall, ""), (categories, row.category), (departments, row.department)):
+            if name is not None:
+                counts[name] = _added(counts.get(name), row.assigned_at)
+    return RecentWork(
+        overall=overall.get(""), by_category=categories, by_department=departments, by_hour=tuple(by_hour)
+    )
+
+
+def _added(before: Recent | None, at: datetime) -> Recent:
+    if before is None:
+        return Recent(last_at=at)
+    left = 0.5 ** (hours_between(before.last_at, at) / RECENT_HALF_LIFE_HOURS)
+    return Recent(last_at=at, count=before.count * left + 1.0)
