@@ -79,7 +79,9 @@ class Settings(BaseSettings):
     data_root: Path = Field(
         Path("data"), description="directory that files come from and results go to; one for all machines"
     )
-    max_upload_bytes: int = Field(512 * 1024 * 1024, ge=1, description="size of an uploaded file, at most")
+    max_upload_bytes: int = Field(
+        512 * 1024 * 1024, ge=1, le=1_000_000_000, description="how large an upload may be, file and fields together"
+    )
     stuck_job_seconds: float = Field(600.0, gt=0, description="silence after which a job counts as stuck")
     triage_phrases: Path | None = Field(
         None, description="TOML file with phrases of tickets that point to a skill: `[skill]` and `phrase = share`"

@@ -64,6 +64,16 @@ SECTIONS = (
         needs_data=True,
     ),
     Section("assignment", "Published instances of the assignment problem", ("benchmarks.assignment",), needs_data=True),
+    Section(
+        "dispatch",
+        "Live dispatch: completions with the next task in the answer, beside bare statements and a job queue",
+        (
+            "benchmarks.dispatch",
+            "benchmarks.dispatch --pending 1000 --clients 1 --seconds 2 --only-ours",
+            "benchmarks.dispatch --pending 1000000 --clients 1 --only-ours",
+            "benchmarks.dispatch --database sqlite",
+        ),
+    ),
     Section("my_jobs", "A person's list of jobs while the table of assignments grows", ("benchmarks.my_jobs",)),
     Section(
         "learning",

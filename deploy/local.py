@@ -166,6 +166,7 @@ def up(directory: Path, ports: tuple[int, ...], redis_port: int) -> None:
     environment = {
         "DATABASE_URL": os.environ.get("DATABASE_URL") or _postgresql(directory),
         "REDIS_URL": os.environ.get("REDIS_URL") or _redis(processes, directory, redis_port),
+        "DATA_ROOT": os.environ.get("DATA_ROOT") or str(directory / "files"),
     }
     if "JWT_JWKS" not in os.environ:
         environment["JWT_SECRET"] = os.environ.get("JWT_SECRET") or _kept_secret(directory)

@@ -221,7 +221,8 @@ def _kept(upload: Upload[Any], own: Own, header: CreatingHeaders, make: Callable
             parts.files.remove(name)
             raise
 
-    return sent(once(header, upload.content_hash).answer(work))
+    told_by = upload.content_hash if header.key else "-"  # nobody asks for it without a key
+    return sent(once(header, told_by).answer(work))
 
 
 def _visible(job_id: str) -> Job:

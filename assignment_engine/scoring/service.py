@@ -20,7 +20,8 @@ from assignment_engine.features.skills import SkillMatcher
 from assignment_engine.scoring.fallback import WeightedFallback
 from assignment_engine.scoring.lightgbm_scorer import LightGbmScorer
 from assignment_engine.scoring.protocol import DECIMALS, Scorer
-from assignment_engine.scoring.registry import load_scorer
+from assignment_engine.scoring.registry import shipped_models
+from assignment_engine.scoring.served import LOOK_SECONDS, ServedScorer
 
 EmployeeLike = Employee | Mapping[str, Any]
 TaskLike = Task | Mapping[str, Any]
@@ -55,6 +56,7 @@ class MLService:
     model_dir : directory with `champion.json` and bundles; by default the bundles that come with the engine.
     matcher : how skills are compared.
     embedding_matcher : the same with cached embeddings, asked when a call says `include_gemini`.
+    look_seconds : how often it looks whether another bundle was promoted.
 
     Notes
     -----
@@ -68,18 +70,27 @@ class MLService:
         *,
         matcher: SkillMatcher | None = None,
         embedding_matcher: SkillMatcher | None = None,
+        look_seconds: float = LOOK_SECONDS,
     ) -> None:
-        self.scorer, self.warning = load_scorer(None if model_dir is None else Path(model_dir))
+        directory = shipped_models() if model_dir is None else Path(model_dir)
+        self._served = ServedScorer(directory, seconds=look_seconds)
         self._matcher = matcher or SkillMatcher()
         self._embedding_matcher = embedding_matcher
 
+    @property
+    def scorer(self) -> Scorer:
+        """The scorer in use; another one soon after another bundle was promoted."""
+        return self._served.now().scorer
+
     def describe(self) -> ServiceDescription:
+        served = self._served.now()
+        scorer = served.scorer
         return ServiceDescription(
-            scorer=ScorerInfo(name=self.scorer.name, version=self.scorer.version),
-            confidence=self.scorer.confidence,
-            features=self.scorer.features,
-            warning=self.warning,
-            predictor=self.scorer.describe() if isinstance(self.scorer, LightGbmScorer) else None,
+            scorer=ScorerInfo(name=scorer.name, version=scorer.version),
+            confidence=scorer.confidence,
+            features=scorer.features,
+            warning=served.warning,
+            predictor=scorer.describe() if isinstance(scorer, LightGbmScorer) else None,
         )
 
     def predict_proba(
@@ -98,8 +109,8 @@ class MLService:
         ConfigurationError
             If `include_gemini` is asked for and there are no cached embeddings to ask.
         """
-        features = self._features(employee, task, now, priors, self._matcher_for(include_gemini))
-        return _single(self.scorer, features)
+        matcher, scorer = self._matcher_for(include_gemini), self.scorer
+        return _single(scorer, _features(employee, task, now, priors, matcher, scorer.features))
 
     def score_candidates(
         self,
@@ -114,6 +125,7 @@ class MLService:
 
         People of whom too little is known for a score are left out.
         """
+        scorer = self.scorer
         pairs = build_pairs(
             read_tasks([task]),
             read_employees(employees),
@@ -122,35 +134,34 @@ class MLService:
             priors=priors,
         )
         people = np.arange(pairs.shape[1])
-        features = feature_matrix(pairs, pairs.initial, _FIRST, people, self.scorer.features)
-        chosen = _best(self.scorer, pairs, features)[:top_k]
-        scores = self.scorer.score(features[chosen]).scores
+        features = feature_matrix(pairs, pairs.initial, _FIRST, people, scorer.features)
+        chosen = _best(scorer, pairs, features)[:top_k]
+        scores = scorer.score(features[chosen]).scores
         loads = features[chosen, FEATURE_NAMES.index("workload_ratio")]
         return [
             Candidate(
                 employee_id=pairs.employee_ids[i],
                 score=float(score),
-                confidence=self.scorer.confidence,
+                confidence=scorer.confidence,
                 load=float(load),
                 explanation=explanation,
             )
-            for i, score, load, explanation in zip(
-                chosen, scores, loads, self.scorer.explain(features[chosen]), strict=True
-            )
+            for i, score, load, explanation in zip(chosen, scores, loads, scorer.explain(features[chosen]), strict=True)
         ]
 
     def extract_features(
         self, employee: EmployeeLike, task: TaskLike, *, now: datetime | None = None, priors: Priors | None = None
     ) -> dict[str, float]:
         """Feature name → value in table order; NaN where missing."""
-        features = self._features(employee, task, now, priors, self._matcher)
-        return dict(zip(self.scorer.features, features[0].tolist(), strict=True))
+        names = self.scorer.features
+        features = _features(employee, task, now, priors, self._matcher, names)
+        return dict(zip(names, features[0].tolist(), strict=True))
 
     def fallback_score(
         self, employee: EmployeeLike, task: TaskLike, *, now: datetime | None = None
     ) -> tuple[float, float]:
         """(score, confidence) of the weighted fallback, whatever the scorer in use is."""
-        return _single(WeightedFallback(), self._features(employee, task, now, None, self._matcher))
+        return _single(WeightedFallback(), _features(employee, task, now, None, self._matcher, FEATURE_NAMES))
 
     _fallback_score = fallback_score
 
@@ -161,18 +172,19 @@ class MLService:
             raise ConfigurationError("include_gemini needs cached embeddings, and none are configured")
         return self._embedding_matcher
 
-    def _features(
-        self,
-        employee: EmployeeLike,
-        task: TaskLike,
-        now: datetime | None,
-        priors: Priors | None,
-        matcher: SkillMatcher,
-    ) -> Floats:
-        pairs = build_pairs(
-            read_tasks([task]), read_employees([employee]), now or datetime.now(UTC), matcher=matcher, priors=priors
-        )
-        return feature_matrix(pairs, pairs.initial, _FIRST, _FIRST, self.scorer.features)
+
+def _features(
+    employee: EmployeeLike,
+    task: TaskLike,
+    now: datetime | None,
+    priors: Priors | None,
+    matcher: SkillMatcher,
+    names: tuple[str, ...],
+) -> Floats:
+    pairs = build_pairs(
+        read_tasks([task]), read_employees([employee]), now or datetime.now(UTC), matcher=matcher, priors=priors
+    )
+    return feature_matrix(pairs, pairs.initial, _FIRST, _FIRST, names)
 
 
 def _single(scorer: Scorer, features: Floats) -> tuple[float, float]:

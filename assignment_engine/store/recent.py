@@ -54,21 +54,32 @@ def _given(employee_ids: Collection[str], now: datetime) -> Select[Any]:
 
 def _work(rows: Iterable[Row[Any]]) -> RecentWork:
     by_hour = [0.0] * 24
-    overall: dict[str, Recent] = {}
-    categories: dict[str, Recent] = {}
-    departments: dict[str, Recent] = {}
+    overall, categories, departments = _Fading(), _Fading(), _Fading()
     for row in rows:
-        by_hour[row.assigned_at.astimezone(UTC).hour] += 1.0
-        for counts, name in ((overall, ""), (categories, row.category), (departments, row.department)):
-            if name is not None:
-                counts[name] = _added(counts.get(name), row.assigned_at)
+        at = row.assigned_at
+        by_hour[at.astimezone(UTC).hour] += 1.0
+        overall.add("", at)
+        categories.add(row.category, at)
+        departments.add(row.department, at)
     return RecentWork(
-        overall=overall.get(""), by_category=categories, by_department=departments, by_hour=tuple(by_hour)
+        overall=overall.counts().get(""),
+        by_category=categories.counts(),
+        by_department=departments.counts(),
+        by_hour=tuple(by_hour),
     )
 
 
-def _added(before: Recent | None, at: datetime) -> Recent:
-    if before is None:
-        return Recent(last_at=at)
-    left = 0.5 ** (hours_between(before.last_at, at) / RECENT_HALF_LIFE_HOURS)
-    return Recent(last_at=at, count=before.count * left + 1.0)
+class _Fading:
+    """Counts by name that halve with time; events come in the order of time."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, tuple[datetime, float]] = {}
+
+    def add(self, name: str | None, at: datetime) -> None:
+        if name is None:
+            return
+        before, count = self._of.get(name, (at, 0.0))
+        self._of[name] = at, count * 0.5 ** (hours_between(before, at) / RECENT_HALF_LIFE_HOURS) + 1.0
+
+    def counts(self) -> dict[str, Recent]:
+        return {name: Recent(last_at=at, count=count) for name, (at, count) in self._of.items()}

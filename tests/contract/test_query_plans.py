@@ -198,6 +198,15 @@ def test_tasks_whose_time_has_come(full: Database) -> None:
     assert not {"tasks", "task_assignments"} & found.scanned
 
 
+def test_what_people_were_given_lately(full: Database) -> None:
+    """Newest assignments come from an index by person and time; nobody else's are read."""
+    with asked(full) as (unit, plans):
+        found = unit.history.recent(["e1"], unit.now())
+    assert len(found) == 1
+    assert not {"tasks", "task_assignments"} & Plans(plans).scanned
+    assert "ix_task_assignments_employee_id_assigned_at_assignment_id" in Plans(plans).indexes
+
+
 def test_a_plan_that_reads_everything_is_seen(full: Database) -> None:
     """What the other tests say of plans is not always so."""
     with asked(full) as (unit, plans):

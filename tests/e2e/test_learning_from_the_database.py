@@ -37,7 +37,8 @@ def worked(url: str) -> Database:
     people = [Employee(employee_id=f"p{n}", experience_years=y, max_workload=1e6) for n, y in enumerate(years.tolist())]
     hard = rng.random(TASKS)
     tasks = [
-        Task(task_id=f"t{n}", title="Work", complexity_score=c, estimated_hours=1.0) for n, c in enumerate(hard.tolist())
+        Task(task_id=f"t{n}", title="Work", complexity_score=c, estimated_hours=1.0)
+        for n, c in enumerate(hard.tolist())
     ]
     scheduler = SchedulerService(database, settings=read_settings(database_url=url))
     preview = scheduler.preview_assignments(tasks, people, method="balanced", weight=1.0)

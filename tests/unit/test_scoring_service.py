@@ -12,7 +12,8 @@ from assignment_engine.domain.errors import ConfigurationError, InvalidInputErro
 from assignment_engine.domain.records import Employee, Task
 from assignment_engine.features.definition import FEATURE_NAMES
 from assignment_engine.features.skills import SkillMatcher
-from assignment_engine.scoring.registry import load_scorer
+from assignment_engine.scoring.bundle import Bundle, load_bundle, save_bundle
+from assignment_engine.scoring.registry import load_scorer, promote, shipped_models
 from assignment_engine.scoring.service import MLService
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -135,3 +136,16 @@ def test_candidates_are_explained(service):
 
 def test_no_employees_give_no_candidates(service):
     assert service.score_candidates(TASK, [], now=NOW) == []
+
+
+def test_a_promoted_bundle_is_used_after_the_next_look(tmp_path):
+    """The service is made once and lives on."""
+    bundle = load_bundle(shipped_models() / "default")
+    for name in ("one", "two"):
+        manifest = bundle.manifest.model_copy(update={"version": name})
+        save_bundle(Bundle(manifest, bundle.model_text), tmp_path / name)
+    promote(tmp_path, "one")
+    service = MLService(tmp_path, look_seconds=0.0)
+    assert service.describe().scorer.version == "one"
+    promote(tmp_path, "two")
+    assert service.describe().scorer.version == "two"
