@@ -135,8 +135,12 @@ def evaluate_command(*, data: Path | None, from_database: bool, name: str, model
     champion = load_champion(model_dir) if current(model_dir) else None
     found = report(bundle, rows, champion=champion)
     if off_policy:
+        from assignment_engine.services.training_log import drawn
+
         score = partial(probability, bundle)
-        found["off_policy"] = estimate_policy(rows, score, expected=score).model_dump()
+        found["off_policy"] = estimate_policy(
+            drawn(rows) if from_database else rows, score, expected=score
+        ).model_dump()
     click.echo(json.dumps(found, indent=2))
 
 

@@ -19,8 +19,8 @@ class StoredPreview(Record):
     """A preview with everything that finalizing it needs, whichever instance does it.
 
     `tasks` are the planned tasks as they were; the ids in `new_tasks` and `new_employees` came inline and are
-    inserted when the database does not know them. `features` has a row (None: missing) for each assignment, in the order
-    of `feature_names`; where these are empty, the 17.
+    inserted when the database does not know them. `features` has a row (None: missing) for each assignment, its columns
+    named by `feature_names`; where these are empty, the 17.
     """
 
     preview: Preview

@@ -7,6 +7,8 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from assignment_engine.domain.stored import LoggedDecision
 from assignment_engine.features.definition import declared_sets, feature_names
 from assignment_engine.learning.dataset import ENGINE, HUMAN, Dataset, read_dataset
@@ -52,6 +54,17 @@ def logged_dataset(
 ) -> Dataset:
     """The same as a dataset; what is unfinished has no outcome in it."""
     return read_dataset(training_frame(unit, since=since, most=most, candidates=candidates))
+
+
+def drawn(data: Dataset) -> Dataset:
+    """The decisions in which lots were drawn, each with the candidates that could be drawn.
+
+    What the others would have been worth was never tried, so an estimate of another policy is about these alone. Where
+    no lots were drawn at all the data stay as they are, and an estimate refuses them.
+    """
+    known = np.isfinite(data.propensity)
+    by_lot = np.bincount(data.decision, weights=known & data.chosen) > 0
+    return data.take(known & by_lot[data.decision]) if by_lot.any() else data
 
 
 def _batches(found: Iterator[LoggedDecision]) -> Iterator[list[LoggedDecision]]:

@@ -15,7 +15,7 @@ from assignment_engine.features.definition import FEATURE_NAMES
 from assignment_engine.services.dispatch import work
 from assignment_engine.services.dispatch.exploration import Exploration
 from assignment_engine.services.planning import SchedulerService
-from assignment_engine.services.training_log import logged_dataset, training_frame
+from assignment_engine.services.training_log import drawn, logged_dataset, training_frame
 from assignment_engine.store.database import Database
 from tests.dispatching import Office
 
@@ -127,6 +127,7 @@ def test_a_plan_is_logged_without_a_made_up_propensity(office: Office) -> None:
         data = logged_dataset(unit)
     assert np.isnan(data.propensity).all()
     assert not data.by_human.any()
+    assert drawn(data) is data
 
 
 def test_where_lots_are_drawn_the_log_says_how_likely_each_choice_was(office: Office) -> None:
@@ -140,4 +141,7 @@ def test_where_lots_are_drawn_the_log_says_how_likely_each_choice_was(office: Of
     assert chosen in ("a", "b")
     assert sorted(frame.propensity.dropna()) == [0.25, 0.75]
     assert np.isnan(frame.propensity["c"])
+    with office.database.read() as unit:
+        data = logged_dataset(unit)
+    assert sorted(drawn(data).propensity) == [0.25, 0.75]
     assert office.findings() == []
