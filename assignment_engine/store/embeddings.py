@@ -56,7 +56,3 @@ class Embeddings:
         )
         found = self._connection.execute(query.distinct().limit(_PENDING_LOOKED_AT)).scalars()
         return frozenset(name for skills in found for name in skills)
-
-
-def _bytes(vector: Sequence[float]) -> bytes:
-    return np.asarray(vector, "<f4").tobytes()

@@ -197,10 +197,6 @@ class Tasks:
         """Lock these tasks by id until the transaction ends; returns those that exist."""
         return living_ids(self._connection, tasks, ids, lock=True)
 
-    def queue_of(self, task_id: str) -> str:
-        """The queue that a task belongs to."""
-        return str(self._connection.execute(select(tasks.c.queue).where(tasks.c.task_id == task_id)).scalar_one())
-
     def existing(self, ids: Collection[str]) -> set[str]:
         return living_ids(self._connection, tasks, ids)
 
