@@ -71,6 +71,16 @@ def test_the_last_two_dependencies_end_at_once(busy):
     assert busy.holder("c") in {"ana", "bo"}
 
 
+def test_a_task_is_reopened_while_it_is_being_finished(busy):
+    """What was read before the finishing is not what is written down."""
+    task_id, who = held(busy, "a")
+    at_once(
+        busy, completing(busy, task_id, who), lambda unit: work.reopen(unit, busy.dispatcher, task_id, Actor("boss"))
+    )
+    assert busy.findings() == []
+    assert busy.person(who).history.outcomes.good == 0
+
+
 def test_a_task_comes_while_what_it_waits_for_ends(busy):
     """It is not left behind as one that waits."""
     at_once(busy, completing(busy, *held(busy, "a")), submitting(busy, dependencies=["a"]))

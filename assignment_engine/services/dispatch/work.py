@@ -8,6 +8,7 @@ from datetime import timedelta
 from assignment_engine.domain.actors import Actor
 from assignment_engine.domain.assignments import Advance, Assignment, AssignmentStatus, Event, NewAssignment, advance
 from assignment_engine.domain.errors import (
+    DatabaseBusyError,
     FieldError,
     InvalidInputError,
     NotFoundError,
@@ -263,13 +264,15 @@ def reopen(unit: UnitOfWork, dispatcher: Dispatcher, task_id: str, actor: Actor)
     TransitionError
         If the task is not completed.
     """
-    last = unit.assignments.last_of(task_id)
-    if last is not None:
-        unit.employees.lock([last.employee_id])
+    seen = unit.assignments.last_of(task_id)
+    if seen is not None:
+        unit.employees.lock([seen.employee_id])
     unit.tasks.lock([task_id])
-    task, now = unit.tasks.get(task_id), unit.now()
+    task, last, now = unit.tasks.get(task_id), unit.assignments.last_of(task_id), unit.now()
     if task.status is not TaskStatus.COMPLETED:
         raise TransitionError("reopen", task.status)
+    if last is not None and (seen is None or seen.employee_id != last.employee_id):
+        raise DatabaseBusyError  # somebody else finished it meanwhile, whose row is not locked: all of it again
     unit.assignments.reopen(task, last, now, actor.subject)
     dispatcher.settle(unit, now, tasks=[task_id, *unit.waiting.dependents(task_id)])
     return unit.tasks.get(task_id)
