@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -168,6 +169,7 @@ def test_the_shipped_card_is_that_of_the_shipped_bundle():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("REPRODUCE_MODEL" not in os.environ, reason="REPRODUCE_MODEL is not set; it takes half a minute")
 def test_the_shipped_model_can_be_reproduced(tmp_path):
     """Byte for byte, with the library versions that its manifest names."""
     shipped = load_bundle(shipped_models() / "default")
