@@ -13,7 +13,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 demo: $(RUNTIME)  ## make an organisation, plan it with and without the model, finalize, show the result
 	$(BIN)/assignment-engine demo
 
-serve: $(RUNTIME)  ## serve the API on the demo's data (DATABASE_URL for another)
+serve: $(RUNTIME)  ## serve the API and the board on the demo's data (DATABASE_URL for another); prints a link
 	DATABASE_URL="$${DATABASE_URL:-sqlite:///demo.db}" $(BIN)/assignment-engine serve
 
 test: $(TESTING)  ## everything: lint, types, layers, all tests on every database that answers
@@ -30,6 +30,13 @@ up: $(TESTING)  ## PostgreSQL, Redis, two instances and a worker on this machine
 
 down: $(TESTING)  ## end what `make up` started; its data stays in .local
 	$(BIN)/python deploy/local.py down
+
+.PHONY: chaos chaos-guards
+chaos: $(TESTING)  ## minutes of faults at random under load; CHAOS_ARGS="--seconds 900 --seed 7"
+	$(BIN)/python -m chaos $(CHAOS_ARGS)
+
+chaos-guards: $(TESTING)  ## each guard is broken in turn, and must make the same fail
+	$(BIN)/python -m chaos --guards $(CHAOS_ARGS)
 
 .PHONY: lint
 lint: $(TESTING)

@@ -5,18 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from assignment_engine.domain.errors import ConfigurationError
 
 SHORTEST_SECRET = 32
+SHORTEST_TRAINING_DAYS = 30.0
 Secret = Annotated[SecretStr, Field(min_length=SHORTEST_SECRET)]
 StreamName = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
+
+
+def _none_or_thirty(days: float) -> float:
+    if days and days < SHORTEST_TRAINING_DAYS:
+        raise ValueError(f"expected 0 or at least {SHORTEST_TRAINING_DAYS:g} days")
+    return days
 
 
 class Settings(BaseSettings):
@@ -38,6 +45,9 @@ class Settings(BaseSettings):
     ticket_service_url: str | None = Field(
         None, description="http(s) address to which every event is POSTed too", repr=False
     )
+    alert_service_url: str | None = Field(
+        None, description="http(s) address to which every alert that is raised or cleared is POSTed", repr=False
+    )
     event_stream: StreamName = Field("assignment-engine:events", description="Redis stream that events are added to")
     event_stream_length: int = Field(100_000, ge=1000, description="about how many events that stream keeps")
     ticket_stream: StreamName = Field("ticket-events", description="Redis stream that events about tickets come from")
@@ -50,6 +60,11 @@ class Settings(BaseSettings):
         description="RS256 instead: file or http(s) address of a JSON Web Key Set; `JWT_SECRET` is not used then",
         repr=False,
     )
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+/?$")] | None = Field(
+        None,
+        description="where browsers find the service, such as `https://work.example.org`; needed behind a proxy: "
+        "links begin with it, and the board's cookie is for HTTPS alone where it does",
+    )
     rate_limit: str = Field(
         "3000/minute", description="calls of one subject, heartbeats apart, in flask-limiter's form; `off` for no limit"
     )
@@ -61,6 +76,14 @@ class Settings(BaseSettings):
         description="share of live decisions that draw lots among nearly equal candidates and log their chances; "
         "0 for none",
     )
+    holdout_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of tasks, drawn by their ids, that the weighted fallback gives out, so that `evaluate` "
+        "can tell what the model is worth; 0 for none; the same for every process",
+    )
+    holdout_salt: str = Field("", description="another text draws other tasks to be held out")
     skill_aliases: Path | None = Field(None, description="TOML file with aliases beside the shipped ones")
     preview_ttl_seconds: int = Field(3600, gt=0, description="how long a preview can be finalized")
     session_timeout_seconds: float = Field(
@@ -68,6 +91,11 @@ class Settings(BaseSettings):
     )
     dispatch_interval_seconds: float = Field(
         5.0, gt=0, description="how often a worker looks for work that nothing else has given out"
+    )
+    detector_interval_seconds: float = Field(
+        15.0,
+        ge=1,
+        description="how often a worker updates expected ends and looks for work that is late, stuck or starving",
     )
     max_concurrent_jobs: int = Field(5, ge=1, description="file jobs that run at once, over all machines")
     jobs_database_url: str | None = Field(
@@ -82,9 +110,34 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         512 * 1024 * 1024, ge=1, le=1_000_000_000, description="how large an upload may be, file and fields together"
     )
+    archive_dir: Path | None = Field(
+        None,
+        description="directory for what was kept in the database for its time, as compressed JSON lines",
+    )
+    history_retention_days: float = Field(
+        0.0,
+        ge=0,
+        le=36_500,
+        description="days after which audit rows and events move to the archive; 0 keeps them in the database for ever",
+    )
+    training_retention_days: Annotated[float, AfterValidator(_none_or_thirty)] = Field(
+        0.0,
+        le=36_500,
+        description="days after which rows of the training log move to the archive, 30 at least, because outcomes come "
+        "late; 0 keeps them in the database for ever",
+    )
+    file_retention_days: float = Field(
+        90.0,
+        ge=0,
+        le=36_500,
+        description="days after the end of a job when its upload and its results are deleted; 0 keeps them for ever",
+    )
     stuck_job_seconds: float = Field(600.0, gt=0, description="silence after which a job counts as stuck")
     triage_phrases: Path | None = Field(
         None, description="TOML file with phrases of tickets that point to a skill: `[skill]` and `phrase = share`"
+    )
+    triage_confidence: float = Field(
+        0.6, ge=0, le=1, description="confidence below which what was learned from finished tasks says nothing"
     )
     gemini_api_key: SecretStr | None = Field(
         None, description="sends skill names and tickets to Gemini, for vectors of skills and to refine triage"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 
 from assignment_engine.config import read_settings
 from assignment_engine.domain.plans import FinalizeResult, Plan
+from assignment_engine.domain.records import Task
 from assignment_engine.learning.organisation import Organisation, simulate
 from assignment_engine.scoring.fallback import WeightedFallback
 from assignment_engine.services.planning import SchedulerService
@@ -21,6 +23,7 @@ DATABASE_FILE = Path("demo.db")
 PEOPLE = 40
 PAST = 1500
 OPEN_TASKS = 60
+LATER_TASKS = 24
 LINES_SHOWN = 8
 
 
@@ -34,13 +37,15 @@ class _Compared:
 def run_demo(seed: int) -> None:
     """Simulate, store, plan with the model and the fallback, finalize the model's plan, show the database."""
     started = time.monotonic()
-    organisation = simulate(seed, people=PEOPLE, decisions=PAST, open_tasks=OPEN_TASKS, now=datetime.now(UTC))
+    open_tasks = OPEN_TASKS + LATER_TASKS
+    organisation = simulate(seed, people=PEOPLE, decisions=PAST, open_tasks=open_tasks, now=datetime.now(UTC))
+    planned, later = organisation.open_tasks[:OPEN_TASKS], organisation.open_tasks[OPEN_TASKS:]
     click.echo(
-        f"A simulated organisation: {PEOPLE} people, {len(organisation.open_tasks)} open tasks, "
+        f"A simulated organisation: {PEOPLE} people, {len(planned)} open tasks, "
         f"{len(organisation.history)} finished ones."
     )
     engine = build_engine(read_settings(database_url=f"sqlite:///{DATABASE_FILE}"))
-    _store(engine.database, organisation)
+    _store(engine.database, organisation, planned)
     core = engine.core
     if core.warning:
         click.echo(f"warning: {core.warning}")
@@ -50,19 +55,29 @@ def run_demo(seed: int) -> None:
     _compare(_judged("model", by_model, organisation), _judged("fallback", by_fallback, organisation))
     result = engine.scheduler.finalize_assignments(by_model.preview_id, actor="demo")
     _explain(by_model, organisation)
+    _add(engine.database, later)
     _show_database(engine.database, organisation, result)
-    click.echo(f"\nDone in {time.monotonic() - started:.0f} s. `make serve` serves this data (API page: /docs).")
+    click.echo(
+        f"\nDone in {time.monotonic() - started:.0f} s. {len(later)} more tasks have come in since and wait. "
+        "Open the board on all of it:\n  make serve    and follow the link that it prints"
+    )
 
 
-def _store(database: Database, organisation: Organisation) -> None:
+def _store(database: Database, organisation: Organisation, open_tasks: Sequence[Task]) -> None:
     """A fresh file with the people, what they have done, and what waits."""
     for path in (DATABASE_FILE, *DATABASE_FILE.parent.glob(f"{DATABASE_FILE.name}-*")):
         path.unlink(missing_ok=True)
     database.upgrade()
     with database.unit() as unit:
         unit.employees.add(organisation.employees, unit.now())
-        unit.tasks.add(organisation.open_tasks, unit.now())
         unit.history.add(organisation.history)
+        unit.commit()
+    _add(database, open_tasks)
+
+
+def _add(database: Database, tasks: Sequence[Task]) -> None:
+    with database.unit() as unit:
+        unit.tasks.add(tasks, unit.now())
         unit.commit()
 
 

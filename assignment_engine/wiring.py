@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -30,24 +30,35 @@ from assignment_engine.jobs.kinds import JobWork
 from assignment_engine.jobs.pipeline import Pipeline
 from assignment_engine.jobs.running import Runner
 from assignment_engine.jobs.worker import Loop, Worker
+from assignment_engine.scoring.registry import shipped_models
 from assignment_engine.scoring.service import MLService
+from assignment_engine.services.alert_sink import AlertSink
 from assignment_engine.services.core import DecisionCore
 from assignment_engine.services.data_root import DataRoot
+from assignment_engine.services.detector.detector import DETECTOR, Detector
 from assignment_engine.services.dispatch.cycle import CYCLE, Cycle
 from assignment_engine.services.dispatch.dispatcher import Dispatcher
 from assignment_engine.services.dispatch.exploration import Exploration
 from assignment_engine.services.dispatch.intake import tasks_were_triaged
 from assignment_engine.services.dispatch.wake import Ear, Wake
 from assignment_engine.services.embeddings import EmbeddingFiller, embedding_matcher
+from assignment_engine.services.eta import EtaPredictor
 from assignment_engine.services.events_in import EventsIn
 from assignment_engine.services.observed import Observed, Unobserved
+from assignment_engine.services.old_files import OldFiles
 from assignment_engine.services.planning import SchedulerService
+from assignment_engine.services.queue_wait import QueueWaits
 from assignment_engine.services.relay import Delivery, Relay, Sink
+from assignment_engine.services.retention import RETENTION, Retention
+from assignment_engine.services.stored_impact import StoredImpact
 from assignment_engine.services.ticket_effects import TicketEffects
 from assignment_engine.services.ticket_stream import TicketStream
 from assignment_engine.services.triage.learned import read_phrases
 from assignment_engine.services.triage.refine import Refiner
+from assignment_engine.services.triage.served import LearnedReader, ServedTriage
+from assignment_engine.services.triage.tickets import BestOf
 from assignment_engine.services.triage.triage import TriageWorker, rules_reader
+from assignment_engine.store.archives import Kind
 from assignment_engine.store.database import Database
 from assignment_engine.store.wakes import can_notify
 
@@ -70,6 +81,10 @@ class Engine:
     def core(self) -> DecisionCore:
         return self.scheduler.core
 
+    @cached_property
+    def waits(self) -> QueueWaits:
+        return QueueWaits(self.dispatcher, lambda: SkillMatcher(_aliases(self.settings)))
+
     @property
     def files(self) -> DataRoot:
         return DataRoot(self.settings.data_root)
@@ -83,7 +98,8 @@ def build_engine(settings: Settings | None = None, observed: Observed | None = N
     """The parts for these settings (by default those of the environment); opens no connection yet."""
     settings = settings or read_settings()
     database = Database(settings.database_url)
-    scheduler = SchedulerService(database, settings=settings)
+    eta = EtaPredictor(settings.model_dir)
+    scheduler = SchedulerService(database, settings=settings, eta=eta)
     observed = observed or Unobserved()
     wake = Wake(database)
     dispatcher = Dispatcher(
@@ -94,6 +110,7 @@ def build_engine(settings: Settings | None = None, observed: Observed | None = N
         session_timeout=timedelta(seconds=settings.session_timeout_seconds),
         observed=observed,
         wake=wake,
+        eta=eta,
     )
     return Engine(
         settings,
@@ -124,8 +141,9 @@ def build_worker(engine: Engine, instance_id: str, stop: threading.Event | None 
     def wake(loop: str) -> None:
         worker.wake(loop)
 
-    loops = [*_event_loops(engine, instance_id, wake), *_dispatch_loops(engine)]
-    loops += [*_triage_loops(engine, instance_id), build_job_loop(engine)]
+    loops = [*_event_loops(engine, instance_id, wake), *_dispatch_loops(engine), build_detector(engine, instance_id)]
+    loops += [*_triage_loops(engine, instance_id), build_job_loop(engine), build_file_loop(engine)]
+    loops += _retention_loops(engine, instance_id)
     worker = Worker(engine.database, instance_id, loops, stop)
     engine.wake.add(lambda: worker.wake(CYCLE))
     return worker
@@ -136,10 +154,11 @@ def _triage_loops(engine: Engine, instance_id: str) -> list[Loop]:
     settings, database = engine.settings, engine.database
     matcher = SkillMatcher(_aliases(settings))
     gemini = _gemini(settings)
+    learned = LearnedReader(ServedTriage(settings.model_dir or shipped_models()), settings.triage_confidence)
     worker = TriageWorker(
         database,
         instance_id,
-        partial(rules_reader, matcher),
+        lambda vocabulary: BestOf((rules_reader(matcher, vocabulary), learned)),
         phrases=read_phrases(settings.triage_phrases) if settings.triage_phrases else None,
         on_triaged=partial(tasks_were_triaged, engine.dispatcher),
         refine=Refiner(gemini, matcher) if gemini else None,
@@ -186,7 +205,7 @@ def job_table(engine: Engine) -> dict[JobKind, JobWork]:
     """What each kind of job does."""
     return {
         JobKind.PIPELINE: JobWork(Pipeline(engine.scheduler).run),
-        JobKind.FILE: JobWork(FileWork(engine.files).run),
+        JobKind.FILE: JobWork(FileWork(engine.files, StoredImpact(engine.database, engine.scheduler.follow)).run),
     }
 
 
@@ -197,6 +216,32 @@ def build_job_loop(engine: Engine, settings: Settings | None = None) -> Loop:
     runner = Runner(engine.database, table, executor_id)
     handover = Handover(engine.database, JobEngine(url, job_limits(settings), executor_id, runner), table)
     return Loop("jobs", handover.step, handover.close)
+
+
+def build_file_loop(engine: Engine) -> Loop:
+    """What deletes files that were kept for their time."""
+    keep = timedelta(days=engine.settings.file_retention_days)
+    return Loop("old files", OldFiles(engine.database, engine.files, keep).step)
+
+
+def _retention_loops(engine: Engine, instance_id: str) -> list[Loop]:
+    """What archives rows that were kept for their time, where a time is set."""
+    settings = engine.settings
+    days = {Kind.HISTORY: settings.history_retention_days, Kind.TRAINING: settings.training_retention_days}
+    keep = {kind: timedelta(days=count) for kind, count in days.items() if count}
+    if not keep:
+        return []
+    if settings.archive_dir is None:
+        raise ConfigurationError("ARCHIVE_DIR is required: HISTORY_RETENTION_DAYS or TRAINING_RETENTION_DAYS is set")
+    retention = Retention(engine.database, instance_id, settings.archive_dir, keep)
+    return [Loop(RETENTION, retention.step, retention.close)]
+
+
+def build_detector(engine: Engine, instance_id: str) -> Loop:
+    """What keeps expected ends up to date, and raises and clears alerts."""
+    interval = timedelta(seconds=engine.settings.detector_interval_seconds)
+    detector = Detector(engine.database, engine.dispatcher.eta, instance_id, interval)
+    return Loop(DETECTOR, detector.step, detector.close)
 
 
 def _dispatch_loops(engine: Engine) -> list[Loop]:
@@ -230,6 +275,8 @@ def _sinks(settings: Settings) -> list[Sink]:
     """The receivers of events that are set."""
     services = {"notification": settings.notification_service_url, "ticket": settings.ticket_service_url}
     sinks: list[Sink] = [HttpSink(name, url) for name, url in services.items() if url is not None]
+    if settings.alert_service_url is not None:
+        sinks.append(AlertSink(HttpSink("alert", settings.alert_service_url)))
     if settings.redis_url is not None:
         streams = RedisStreams(settings.redis_url)
         sinks.append(RedisSink(streams, settings.event_stream, settings.event_stream_length))

@@ -86,6 +86,12 @@ SECTIONS = (
         ("benchmarks.learning intervals",),
         needs_data=True,
     ),
+    Section(
+        "quality",
+        "Data quality: one large file and what else finds its duplicates, what suspect rows mean, an endless line",
+        ("benchmarks.quality_rivals", "benchmarks.impact", "benchmarks.endless_line"),
+        needs_data=True,
+    ),
 )
 
 

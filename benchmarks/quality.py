@@ -289,11 +289,13 @@ def detectors(seeds: int) -> Iterable[Row]:
 # Duplicates.
 
 
-def with_copies(table: Table, key: str, share: float, changes: int, rng: Generator) -> tuple[Table, dict[str, str]]:
+def with_copies(
+    table: Table, key: str, share: float, changes: int, rng: Generator, name: str = "copy"
+) -> tuple[Table, dict[str, str]]:
     """The table with copies of some rows at its end, each with an id of its own and some cells changed."""
     rows = rng.choice(table.rows, int(share * table.rows), replace=False)
     copies = table.take(rows)
-    ids = [f"copy-{number}" for number in range(len(rows))]
+    ids = [f"{name}-{number}" for number in range(len(rows))]
     origin = {new: table.by_name[key].text(int(row)) for new, row in zip(ids, rows, strict=True)}
     copies = copies.with_column(copies.by_name[key].with_cells(np.arange(len(rows)), ids))
     for _ in range(changes):
@@ -480,8 +482,11 @@ def predicted(table: Table, usable: Sequence[str], labels: np.ndarray, how: str,
 
 
 def large_file(path: Path, rows: int) -> None:
+    write_table(path, large_table(rows, np.random.default_rng(0))[0])
+
+
+def large_table(rows: int, rng: Generator) -> tuple[Table, dict[str, str]]:
     """Incidents drawn again and again with ids and callers of their own; every fiftieth row is a changed copy."""
-    rng = np.random.default_rng(0)
     table = incidents()
     drawn = table.take(rng.integers(0, table.rows, rows - rows // 50))
     ids = [f"INC{number:07d}" for number in range(drawn.rows)]
@@ -495,8 +500,7 @@ def large_file(path: Path, rows: int) -> None:
     )
     drawn = drawn.with_column(tidy("summary", np.arange(drawn.rows, dtype=np.int32), texts))
     drawn = replace(drawn, lines=np.arange(drawn.rows) + 2)
-    spoilt, _ = with_copies(drawn, "number", 1 / 49, 2, rng)
-    write_table(path, spoilt)
+    return with_copies(drawn, "number", 1 / 49, 2, rng)
 
 
 def scale(rows: int) -> Iterable[Row]:

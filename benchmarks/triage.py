@@ -23,8 +23,9 @@ from tqdm import tqdm
 from assignment_engine.domain.records import Employee, Task
 from assignment_engine.features.skills import SkillMatcher
 from assignment_engine.services.triage.learned import Phrases, learn_phrases
+from assignment_engine.services.triage.served import LearnedReader, ServedTriage
 from assignment_engine.services.triage.skills import SkillReader
-from assignment_engine.services.triage.tickets import Ticket, Vocabulary
+from assignment_engine.services.triage.tickets import BestOf, Ticket, TicketReader, Vocabulary
 from assignment_engine.services.triage.triage import CONFIDENT, TriageSettings, TriageWorker, rules_reader
 from assignment_engine.store.database import Database
 from benchmarks.timing import Row, show
@@ -94,8 +95,9 @@ def _row(name: str, found: Sequence[set[str]], skills: Sequence[str]) -> Row:
 @click.option("--tasks", default=100_000, show_default=True)
 @click.option("--workers", default="1,2", show_default=True, help="Numbers of worker processes.")
 @click.option("--batch", default=200, show_default=True)
+@click.option("--model-dir", type=click.Path(file_okay=False, path_type=Path), help="Read by its triage model too.")
 @click.option("--json", "as_json", is_flag=True)
-def speed(tasks: int, workers: str, batch: int, as_json: bool) -> None:
+def speed(tasks: int, workers: str, batch: int, model_dir: Path | None, as_json: bool) -> None:
     """Tickets a second on SQLite and on PostgreSQL, from the first claim to the last result."""
     texts = [text or "Untitled" for text in read_log()["text"]]
     known = sorted(set(read_log()["skill"]))
@@ -103,7 +105,8 @@ def speed(tasks: int, workers: str, batch: int, as_json: bool) -> None:
     for kind, opened in (("sqlite", _sqlite), ("postgresql", _postgresql)):
         for count in map(int, workers.split(",")):
             with opened() as url:
-                rows.append(_speed(kind, url, [texts[n % len(texts)] for n in range(tasks)], known, count, batch))
+                many = [texts[n % len(texts)] for n in range(tasks)]
+                rows.append(_speed(kind, url, many, known, count, batch, model_dir))
     show(rows, as_json=as_json)
 
 
@@ -125,7 +128,9 @@ def _postgresql() -> Iterator[str]:
             server.cleanup()
 
 
-def _speed(kind: str, url: str, texts: Sequence[str], known: Sequence[str], workers: int, batch: int) -> Row:
+def _speed(
+    kind: str, url: str, texts: Sequence[str], known: Sequence[str], workers: int, batch: int, model_dir: Path | None
+) -> Row:
     database = Database(url)
     database.upgrade()
     people = [Employee(employee_id=f"e{n}", skills=[skill]) for n, skill in enumerate(known)]
@@ -133,7 +138,7 @@ def _speed(kind: str, url: str, texts: Sequence[str], known: Sequence[str], work
     for start in tqdm(range(0, len(texts), 5000), desc=f"{kind}: tasks", leave=False):
         part = [Task(task_id=f"t{start + n}", title=text[:255]) for n, text in enumerate(texts[start : start + 5000])]
         database.run(lambda unit, part=part: unit.tasks.add(part, unit.now()))
-    seconds = _work(url, workers, batch, len(texts), f"{kind}: {workers} worker(s)")
+    seconds = _work(url, workers, batch, model_dir, len(texts), f"{kind}: {workers} worker(s)")
     with database.read() as unit:
         assert unit.triage_claims.counts() == {"processed": len(texts)}
     database.dispose()
@@ -146,10 +151,10 @@ def _speed(kind: str, url: str, texts: Sequence[str], known: Sequence[str], work
     }
 
 
-def _work(url: str, workers: int, batch: int, total: int, label: str) -> float:
+def _work(url: str, workers: int, batch: int, model_dir: Path | None, total: int, label: str) -> float:
     spawn = multiprocessing.get_context("spawn")
     ready, go, done = spawn.Barrier(workers + 1), spawn.Event(), spawn.SimpleQueue()
-    processes = [spawn.Process(target=_run, args=(url, n, batch, ready, go, done)) for n in range(workers)]
+    processes = [spawn.Process(target=_run, args=(url, n, batch, model_dir, ready, go, done)) for n in range(workers)]
     for process in processes:
         process.start()
     ready.wait()
@@ -167,9 +172,9 @@ def _work(url: str, workers: int, batch: int, total: int, label: str) -> float:
     return seconds
 
 
-def _run(url: str, number: int, batch: int, ready: object, go: object, done: object) -> None:
+def _run(url: str, number: int, batch: int, model_dir: Path | None, ready: object, go: object, done: object) -> None:
     database = Database(url)
-    reader: Callable[..., object] = partial(rules_reader, SkillMatcher())
+    reader: Callable[..., object] = partial(_reader, model_dir)
     worker = TriageWorker(database, f"worker-{number}", reader, settings=TriageSettings(batch=batch))  # type: ignore[arg-type]
     database.revision()
     ready.wait()  # type: ignore[attr-defined]
@@ -177,6 +182,11 @@ def _run(url: str, number: int, batch: int, ready: object, go: object, done: obj
     while count := worker.run_once():
         done.put(count)  # type: ignore[attr-defined]
     done.put(0)  # type: ignore[attr-defined]
+
+
+def _reader(model_dir: Path | None, vocabulary: Vocabulary) -> TicketReader:
+    rules = rules_reader(SkillMatcher(), vocabulary)
+    return rules if model_dir is None else BestOf((rules, LearnedReader(ServedTriage(model_dir))))
 
 
 if __name__ == "__main__":

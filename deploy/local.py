@@ -173,7 +173,7 @@ def up(directory: Path, ports: tuple[int, ...], redis_port: int) -> None:
     kept = _keep_environment(directory, environment)
     processes.start("worker", [PROGRAM, "worker"], environment)
     for port in ports:
-        processes.start(f"instance-{port}", [PROGRAM, "serve", "--port", str(port)], environment)
+        processes.start(f"instance-{port}", [PROGRAM, "serve", "--no-link", "--port", str(port)], environment)
     for port in ports:
         if not _until(lambda port=port: _answers(f"http://127.0.0.1:{port}/health/ready"), START_SECONDS):
             raise click.ClickException(f"http://127.0.0.1:{port} did not become ready; see the logs in {directory}")

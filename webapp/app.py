@@ -30,6 +30,8 @@ from webapp import (
     watching,
 )
 from webapp.auth import Tokens, access_of, check_role
+from webapp.board import pages, session
+from webapp.board.cookie import caller
 from webapp.bodies import MAX_JSON_BYTES, JsonRequest
 from webapp.key_sets import Keys, PublicKeys, SecretKey
 from webapp.limits import limit_calls
@@ -37,7 +39,7 @@ from webapp.metrics import Metrics
 from webapp.problems import Problem, refuse_invalid, register_problems
 from webapp.request_log import log_requests
 from webapp.signs import EVERY_SECONDS, SignsOfLife, note_readers
-from webapp.state import State, attach, state
+from webapp.state import State, attach
 
 DESCRIPTION = "Decides who should do what. Every error is problem+json; both /x and /x/ answer."
 
@@ -66,6 +68,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     limit_calls(app, engine.settings.rate_limit, engine.settings.redis_url)
     note_readers(app, SignsOfLife(min(EVERY_SECONDS, engine.settings.session_timeout_seconds / 6)))
     register_problems(app)
+    pages.guard_answers(app)
     for part in (
         planning,
         assignments,
@@ -81,6 +84,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         system,
         watching,
         events,
+        session,
+        pages,
     ):
         app.register_api(part.blueprint)
     return app
@@ -125,7 +130,7 @@ def _check_access() -> None:
     view = current_app.view_functions[request.endpoint]
     access = access_of(view)
     if not access.is_open:
-        g.identity = state().tokens.identify(request.authorization)
+        g.identity = caller()
         check_role(g.identity, access)
         if "query" not in view.__annotations__:
             _refuse_query()

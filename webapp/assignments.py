@@ -54,10 +54,11 @@ _CHANGED = {HTTPStatus.OK: Assignment, **for_json(HTTPStatus.NOT_FOUND, HTTPStat
 @allow(Role.ADMIN)
 def create_assignment(body: NewAssignmentBody, header: CreatingHeaders) -> Response:
     """Give a ticket to a technician by hand, whatever the engine would have done."""
-    given = (body.ticket_id, body.technician_id, actor(SessionHeaders()))
+    given, dispatcher = (body.ticket_id, body.technician_id, actor(SessionHeaders())), ready_dispatcher()
     answer = once(header).run(
         lambda unit: Answer(
-            HTTPStatus.CREATED, render.record_bytes(work.assign(unit, *given, allow_overload=body.allow_overload))
+            HTTPStatus.CREATED,
+            render.record_bytes(work.assign(unit, *given, allow_overload=body.allow_overload, dispatcher=dispatcher)),
         )
     )
     return sent(answer, "id")

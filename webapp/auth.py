@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from webapp.key_sets import Keys, SecretKey
 
 LONGEST_SUBJECT = 255
 _SECONDS_PER_HOUR = 3600
+_LAST_SECOND = 253_402_300_799  # of the year 9999, beyond which there are no dates
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -35,6 +37,7 @@ class Identity:
 
     subject: str
     role: Role
+    expires_at: datetime
 
     def may_see_person(self, employee_id: str | None) -> bool:
         """Technicians see what is their own, the others see everybody."""
@@ -92,14 +95,32 @@ class Tokens:
         """
         if authorization is None or authorization.type != "bearer" or not authorization.token:
             raise _unauthorized("a bearer token is required")
+        return self.read(authorization.token)
+
+    def read(self, text: str) -> Identity:
+        """Who the token speaks for.
+
+        Raises
+        ------
+        werkzeug.exceptions.Unauthorized
+        KeySetError
+            If there are no keys yet to check it with.
+        """
         try:
-            token = jwt.decode(
-                authorization.token, self._key, algorithms=[self._keys.algorithm], registry=self._headers
-            )
+            token = jwt.decode(text, self._key, algorithms=[self._keys.algorithm], registry=self._headers)
             self._claims.validate(token.claims)
         except (JoseError, ValueError) as exc:
             raise _unauthorized("the token is not valid or has expired") from exc
         return _identity(token.claims)
+
+    @property
+    def makes_tokens(self) -> bool:
+        """Whether the keys that sign are ours."""
+        return isinstance(self._keys, SecretKey)
+
+    def make(self, role: Role, subject: str, hours: float) -> str | None:
+        """A token of our own; None where others hold the keys that sign."""
+        return _signed(self._keys, role, subject, hours) if isinstance(self._keys, SecretKey) else None
 
     def _key(self, token: Any) -> OctKey | RSAKey:
         kid = token.headers().get("kid")
@@ -117,7 +138,7 @@ def _identity(claims: dict[str, Any]) -> Identity:
         subject = role
     if not isinstance(subject, str) or not subject.isprintable() or not 0 < len(subject) <= LONGEST_SUBJECT:
         raise _unauthorized("the token has no subject that can be used")
-    return Identity(subject, Role(role))
+    return Identity(subject, Role(role), datetime.fromtimestamp(min(claims["exp"], _LAST_SECOND), UTC))
 
 
 def _unauthorized(detail: str) -> Unauthorized:
@@ -138,6 +159,10 @@ def make_token(secret: str, role: str, subject: str, hours: float) -> str:
     ConfigurationError
         If the secret is too short.
     """
+    return _signed(SecretKey(secret), Role(role), subject, hours)
+
+
+def _signed(secret: SecretKey, role: Role, subject: str, hours: float) -> str:
     now = int(time.time())
-    claims = {"sub": subject, "role": Role(role).value, "iat": now, "exp": now + round(hours * _SECONDS_PER_HOUR)}
-    return jwt.encode({"alg": SecretKey.algorithm}, claims, SecretKey(secret).key)
+    claims = {"sub": subject, "role": role.value, "iat": now, "exp": now + round(hours * _SECONDS_PER_HOUR)}
+    return jwt.encode({"alg": SecretKey.algorithm}, claims, secret.key)

@@ -51,6 +51,7 @@ class IncomingEvent(RootModel[Annotated[TicketCreated | TicketStatusChanged, Fie
 def list_events(query: FeedQuery) -> Response:
     """Read what happened, in order; technicians read of their own assignments."""
     with engine().database.read() as unit:
+        unit.outbox.require(query.after)
         events = unit.outbox.after(query.after, query.limit, _whose())
     shown = [event.model_dump(mode="json") for event in events]
     return render.answer(
@@ -64,9 +65,9 @@ def stream_events(header: EventHeaders, query: EventQuery) -> Response:
     """Follow what happens (server-sent events); without a position it begins with what comes next."""
     database, whose = engine().database, _whose()
     after = query.after if header.last_event_id is None else header.last_event_id
-    if after is None:
-        with database.read() as unit:
-            after = unit.outbox.newest()
+    with database.read() as unit:
+        after = unit.outbox.newest() if after is None else after
+        unit.outbox.require(after)
 
     def read(position: int) -> tuple[Published, ...]:
         with database.read() as unit:

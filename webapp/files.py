@@ -12,8 +12,8 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
 from pydantic import BaseModel, Field, StringConstraints
 
-from assignment_engine.domain.background import Job
-from assignment_engine.domain.errors import EngineError, NotFoundError, UnreadableFileError
+from assignment_engine.domain.background import FILES_DELETED_AT, Job
+from assignment_engine.domain.errors import EngineError, FilesDeletedError, NotFoundError, UnreadableFileError
 from assignment_engine.domain.files import ReferenceFile, UseCase
 from assignment_engine.domain.types import Id
 from assignment_engine.quality.report import FileKindOfResult
@@ -37,7 +37,8 @@ from webapp.state import engine, identity, ready_dispatcher
 from webapp.uploads import Upload, read_upload, upload_body
 
 _ONE_OR_BOTH = r"^(UC1|UC4)(,(UC1|UC4))?$"
-_TABLE, _REPORT = "text/csv", "text/html"
+_TABLE = "text/csv"
+_TYPES = {".html": "text/html", ".json": "application/json"}
 
 blueprint = APIBlueprint(
     "files",
@@ -56,7 +57,7 @@ _UPLOAD_BODY = upload_body(
 _REFERENCE_BODY = upload_body({"uc_type": {"type": "string", "enum": list(UseCase)}})
 _DOWNLOAD: dict[str, Any] = {
     "description": "the file",
-    "content": {kind: {"schema": {"type": "string"}} for kind in (_TABLE, _REPORT)},
+    "content": {kind: {"schema": {"type": "string"}} for kind in (_TABLE, *_TYPES.values())},
 }
 
 
@@ -130,21 +131,28 @@ def process_directory(body: DirectoryBody, header: CreatingHeaders) -> Response:
 
 @blueprint.get(
     "/batch/jobs/<id:job_id>/files/<name>",
-    responses={HTTPStatus.OK: _DOWNLOAD, **for_role(HTTPStatus.NOT_FOUND)},
+    responses={HTTPStatus.OK: _DOWNLOAD, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.GONE)},
 )
 @allow(Role.PLANNER, Role.ADMIN)
 def download_result(path: ResultPath) -> Response:
     """Fetch one of the files that a job made; planners from the jobs they started."""
     file = _result(_visible(path.job_id), lambda entry: bool(entry["name"] == path.name), path.name)
-    kind = _REPORT if file.suffix == ".html" else _TABLE
-    answer = send_file(file, kind, as_attachment=True, download_name=file.name, conditional=False, etag=False)
+    answer = send_file(
+        file,
+        _TYPES.get(file.suffix, _TABLE),
+        as_attachment=True,
+        download_name=file.name,
+        conditional=False,
+        etag=False,
+    )
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Cache-Control"] = "private, no-store"
     return answer
 
 
 @blueprint.post(
-    "/batch/jobs/<id:job_id>/import", responses={HTTPStatus.OK: ImportResult, **for_role(HTTPStatus.NOT_FOUND)}
+    "/batch/jobs/<id:job_id>/import",
+    responses={HTTPStatus.OK: ImportResult, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.GONE)},
 )
 @allow(Role.ADMIN)
 def import_result(path: JobPath, query: FinalQuery, header: CreatingHeaders) -> Response:
@@ -233,9 +241,12 @@ def _visible(job_id: str) -> Job:
 
 def _result(job: Job, wanted: Callable[[Any], bool], name: str) -> Path:
     """A file that the job names among its results; only those are handed out."""
-    entry = next((entry for entry in (job.results or {}).get("files", ()) if wanted(entry)), None)
+    results = job.results or {}
+    entry = next((entry for entry in results.get("files", ()) if wanted(entry)), None)
     if entry is None:
         raise NotFoundError("file", name)
+    if FILES_DELETED_AT in results:
+        raise FilesDeletedError(job.id)
     try:
         return engine().files.result(job.id, entry["name"])
     except UnreadableFileError as exc:

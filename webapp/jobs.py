@@ -30,7 +30,8 @@ from webapp import render
 from webapp.auth import Role, allow
 from webapp.documents import operation_name
 from webapp.problems import for_role
-from webapp.schemas import MAX_LIMIT, Parameters
+from webapp.queues import Pages
+from webapp.schemas import MAX_LIMIT, Parameters, page_of
 from webapp.state import engine, identity
 
 blueprint = APIBlueprint(
@@ -57,6 +58,13 @@ class JobsFound(BaseModel):
     counts: dict[JobStatus, int]
 
 
+class JobListing(Pages):
+    status: JobStatus | None = None
+
+
+JobPage = page_of(Job, "JobPage")
+
+
 class JobsHealth(BaseModel):
     """`degraded`: jobs wait and nobody runs any, some are stuck, or files that are needed have vanished."""
 
@@ -65,6 +73,16 @@ class JobsHealth(BaseModel):
     waiting: int
     stuck: int
     missing_files: int
+
+
+@blueprint.get("/batch/jobs", responses={HTTPStatus.OK: JobPage, **for_role()})
+@allow(Role.PLANNER, Role.ADMIN)
+def list_jobs(query: JobListing) -> Response:
+    """List jobs, the latest first; planners see those they started."""
+    only_of = None if identity().role is Role.ADMIN else identity().subject
+    with engine().database.read() as unit:
+        found = unit.jobs.list(**query.model_dump(), only_of=only_of)
+    return render.answer(render.json_bytes(render.page(found, render.record)))
 
 
 @blueprint.get("/batch/status/<job_ids>", responses={HTTPStatus.OK: JobsFound, **for_role(HTTPStatus.NOT_FOUND)})
@@ -94,7 +112,7 @@ def cancel(path: JobPath) -> Response:
 
 @blueprint.post(
     "/batch/jobs/<id:job_id>/retry",
-    responses={HTTPStatus.OK: Job, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
+    responses={HTTPStatus.OK: Job, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE)},
 )
 @allow(Role.ADMIN)
 def retry(path: JobPath) -> Response:

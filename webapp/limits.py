@@ -42,6 +42,7 @@ def limit_calls(app: Flask, limit: str, redis_url: str | None) -> None:
         storage_options=_redis_options() if redis_url else {},
         strategy="fixed-window",
         headers_enabled=False,
+        swallow_errors=True,  # of several requests that see Redis go away at once, only the first falls back by itself
     )
     limiter.init_app(app)
     app.register_error_handler(RateLimitExceeded, lambda error: _too_many(limiter, error))

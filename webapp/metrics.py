@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -16,9 +17,27 @@ from assignment_engine.services.watching import Kept, Overview
 from assignment_engine.wiring import Engine
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+LATENCY_WINDOW_SECONDS = 3600.0
+_MOST_NOTED = 1000
 _KEPT_SECONDS = 5.0
 _DISPATCH_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
+
+
+class Latency:
+    """How long the latest dispatches of this process took, for those who look at a page and not at a graph."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._noted: deque[tuple[float, float]] = deque(maxlen=_MOST_NOTED)
+
+    def note(self, seconds: float) -> None:
+        self._noted.append((self._clock(), seconds))
+
+    def latest(self) -> list[float]:
+        """Those of the last `LATENCY_WINDOW_SECONDS`, the shortest first."""
+        since = self._clock() - LATENCY_WINDOW_SECONDS
+        return sorted(seconds for at, seconds in tuple(self._noted) if at >= since)
 
 
 class Metrics:
@@ -47,8 +66,11 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.latency = Latency(time.monotonic)
+
     def dispatched(self, queue: str, seconds: float) -> None:
         self._dispatch.labels(queue).observe(seconds)
+        self.latency.note(seconds)
 
     def dispatch_failed(self, queue: str) -> None:
         self._dispatch_failures.labels(queue).inc()
@@ -92,6 +114,12 @@ class _State(Collector):
         yield from _unsent(state)
         yield _gauge("assignment_engine_workers", "Workers seen lately.", len(state.workers))
         yield self._scorer()
+        yield self._eta()
+
+    def _eta(self) -> Metric:
+        family = GaugeMetricFamily("assignment_engine_eta_info", "What says when work will be done.", labels=["source"])
+        family.add_metric([self._engine.dispatcher.eta.source], 1)
+        return family
 
     def _scorer(self) -> Metric:
         core = self._engine.scheduler.follow()

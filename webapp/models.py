@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from math import isfinite
+from typing import Any, Literal
 
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
@@ -11,16 +13,30 @@ from pydantic import Field, create_model
 
 from assignment_engine.domain.records import Record
 from assignment_engine.domain.types import Flag, Instant, Number
+from assignment_engine.learning.eta import KIND as ETA
+from assignment_engine.learning.eta_promotion import ListedEta
 from assignment_engine.learning.judging import Metric
 from assignment_engine.learning.promotion import Change, Listed
+from assignment_engine.learning.triage_bundle import KIND as TRIAGE
+from assignment_engine.learning.triage_promotion import ListedTriage
 from assignment_engine.scoring.registry import shipped_models
-from assignment_engine.services.models import bundles, promote, rollback
+from assignment_engine.services.models import (
+    bundles,
+    changes,
+    eta_models,
+    judged,
+    promote,
+    rollback,
+    triage_models,
+)
 from webapp import render
 from webapp.auth import Role, allow
 from webapp.documents import operation_name
 from webapp.problems import for_json, for_role
 from webapp.schemas import Body, Parameters, SearchText, page_of
 from webapp.state import engine
+
+CHANGES_SHOWN = 20
 
 blueprint = APIBlueprint(
     "models",
@@ -41,7 +57,10 @@ class InUse(Record):
 
 
 class ModelRecord(Record):
-    """A bundle; `version` is the name under which it is promoted, `problem` says why it cannot be used."""
+    """A bundle; `version` is the name under which it is promoted, `problem` says why it cannot be used.
+
+    Of a model that reads tickets (`kind` triage), `features` are the fields that it reads.
+    """
 
     version: str
     is_champion: bool
@@ -52,7 +71,34 @@ class ModelRecord(Record):
     problem: str | None = None
 
 
-ModelPage = create_model("ModelPage", __base__=page_of(ModelRecord, "ModelList"), in_use=(InUse, ...))
+class Training(Record):
+    """What a bundle has learned from."""
+
+    start: Instant
+    end: Instant
+    rows: int
+    data: str
+
+
+class ModelReport(Record):
+    """A bundle on the newest decisions that it has not seen.
+
+    `report` is that of `assignment-engine evaluate --json`; null where the log cannot tell yet, and `why_not` says why.
+    """
+
+    version: str
+    is_champion: bool
+    created_at: Instant
+    features: tuple[str, ...]
+    training: Training
+    metrics: dict[str, dict[str, Number]]
+    report: dict[str, Any] | None = None
+    why_not: str | None = None
+
+
+ModelPage = create_model(
+    "ModelPage", __base__=page_of(ModelRecord, "ModelList"), in_use=(InUse, ...), changes=(tuple[Change, ...], ...)
+)
 
 
 class ModelPath(Parameters):
@@ -63,10 +109,17 @@ class RollbackBody(Body):
     """Why the last promotion was not good."""
 
     reason: SearchText | None = Field(None, description="goes on record")
+    kind: Literal["success", "triage", "eta"] = Field(
+        "success", description="which model: of pairs, of tickets, or of how long work takes"
+    )
 
 
 class PromotionBody(Body):
-    """What the bundle must be better in than the champion, on logged decisions that it has not seen."""
+    """What the bundle must be better in than the champion, on logged decisions that it has not seen.
+
+    A model that reads tickets is judged on finished tasks instead, by each field that it reads; it has no metric. One
+    that says when work will be done was judged when it was trained.
+    """
 
     metric: Metric = "log_loss"
     force: Flag = Field(False, description="promote it even if it is not better; needs a reason")
@@ -74,12 +127,14 @@ class PromotionBody(Body):
 
 
 @blueprint.get("", responses={HTTPStatus.OK: ModelPage, **for_role()})
-@allow(Role.ADMIN)
+@allow(Role.PLANNER, Role.ADMIN)
 def list_models() -> Response:
-    """List all bundles, the newest first, and say what this instance scores with."""
+    """List all bundles, the newest first, what this instance scores with, and the latest promotions."""
     parts = engine()
     core = parts.scheduler.follow()
-    found = [_shown(listed) for listed in bundles(parts.settings.model_dir or shipped_models())]
+    model_dir = parts.settings.model_dir or shipped_models()
+    found = [*map(_shown, bundles(model_dir)), *map(_shown_triage, triage_models(model_dir))]
+    found += map(_shown_eta, eta_models(model_dir))
     page = ModelPage(
         items=found,
         total=len(found),
@@ -87,9 +142,33 @@ def list_models() -> Response:
         limit=max(1, len(found)),
         total_is_capped=False,
         next_after=None,
+        changes=changes(model_dir)[:CHANGES_SHOWN],
         in_use=InUse(name=core.scorer.name, version=core.scorer.version, warning=core.warning),
     )
     return render.answer(page.model_dump_json().encode())
+
+
+@blueprint.get(
+    "/<id:version>", responses={HTTPStatus.OK: ModelReport, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)}
+)
+@allow(Role.PLANNER, Role.ADMIN)
+def model_report(path: ModelPath) -> Response:
+    """Judge a bundle that scores pairs: measures, calibration, who it judges how truly, what counts, and drift."""
+    parts = engine()
+    model_dir = parts.settings.model_dir or shipped_models()
+    manifest, found = judged(parts.database, model_dir, path.version)
+    (listed,) = (one for one in bundles(model_dir) if one.bundle == path.version)
+    told = manifest.model_dump(include={"created_at", "features", "metrics"})
+    training = Training(**manifest.training.model_dump(include=set(Training.model_fields)))
+    shown = ModelReport(
+        version=path.version,
+        is_champion=listed.champion,
+        training=training,
+        report=None if isinstance(found, str) else found,
+        why_not=found if isinstance(found, str) else None,
+        **told,
+    )
+    return render.answer(render.json_bytes(_without_nan(shown.model_dump(mode="json"))))
 
 
 @blueprint.post(
@@ -113,12 +192,37 @@ def rollback_model(body: RollbackBody) -> Response:
     parts = engine()
     with parts.database.read() as unit:
         now = unit.now()
-    change = rollback(parts.settings.model_dir, now=now, reason=body.reason)
+    change = rollback(parts.settings.model_dir, now=now, kind=body.kind, reason=body.reason)
     parts.scheduler.follow(at_once=True)
     return render.answer(render.record_bytes(change))
+
+
+def _without_nan(value: Any) -> Any:
+    """The same with null where a measure does not exist; JSON has no other word for it."""
+    if isinstance(value, dict):
+        return {key: _without_nan(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _shown(listed: Listed) -> ModelRecord:
     manifest = listed.manifest
     told = {} if manifest is None else manifest.model_dump(include={"kind", "features", "metrics", "created_at"})
     return ModelRecord(version=listed.bundle, is_champion=listed.champion, problem=listed.problem, **told)
+
+
+def _shown_triage(listed: ListedTriage) -> ModelRecord:
+    about = listed.manifest
+    told: dict[str, Any] = {"version": listed.bundle, "is_champion": listed.champion, "kind": TRIAGE}
+    if about is None:
+        return ModelRecord(**told, problem=listed.problem)
+    metrics = {name: worth.model_dump(exclude_none=True) for name, worth in about.measured.items()}
+    return ModelRecord(**told, features=about.fields, metrics=metrics, created_at=about.created_at)
+
+
+def _shown_eta(listed: ListedEta) -> ModelRecord:
+    told: dict[str, Any] = {"version": listed.bundle, "is_champion": listed.champion, "kind": ETA}
+    if listed.problem is not None:
+        return ModelRecord(**told, problem=listed.problem)
+    return ModelRecord(**told, metrics={"newest": listed.measured}, created_at=listed.about.get("created_at"))

@@ -11,7 +11,7 @@ from pydantic import Field, RootModel
 from werkzeug.exceptions import Forbidden
 
 from assignment_engine.domain.actors import Actor
-from assignment_engine.domain.live import Completed, PersonStatus, Presence, Released
+from assignment_engine.domain.live import Completed, OpenSession, PersonStatus, Presence, Released
 from assignment_engine.domain.types import Id
 from assignment_engine.services.dispatch import presence, work
 from webapp import render
@@ -71,6 +71,18 @@ def log_in(body: LoginBody) -> Response:
     parts, dispatcher = engine(), ready_dispatcher()
     found = parts.database.run(lambda unit: presence.login(unit, dispatcher, body.person_id))
     return _shown(found)
+
+
+@blueprint.get(
+    "/personnel/<id:person_id>/session", responses={HTTPStatus.OK: OpenSession, **for_role(HTTPStatus.NOT_FOUND)}
+)
+@allow(Role.TECHNICIAN, Role.ADMIN)
+def get_session(path: PersonPath) -> Response:
+    """Say whether a person is logged in, and with what; null where they are not."""
+    _only_themselves(path.person_id)
+    dispatcher = engine().dispatcher
+    with engine().database.read() as unit:
+        return _shown(presence.open_session(unit, dispatcher, path.person_id))
 
 
 @blueprint.post(
@@ -143,5 +155,5 @@ def complete_task(path: TaskPath, header: SessionHeaders) -> Response:
     return _shown(parts.database.run(lambda unit: work.complete_task(unit, dispatcher, path.task_id, who)))
 
 
-def _shown(record: Presence | Released | Completed) -> Response:
+def _shown(record: OpenSession | Presence | Released | Completed) -> Response:
     return render.answer(render.record_bytes(record))

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from assignment_engine.domain.background import JobKind, NewJob
 from assignment_engine.domain.errors import InvalidInputError, TooManyPairsError
 from assignment_engine.domain.intake import refuse_duplicates
-from assignment_engine.domain.plans import FinalizeResult, Preview
+from assignment_engine.domain.plans import FinalizeResult, Preview, PreviewOutcome
 from assignment_engine.jobs.pipeline import pipeline_request
 from assignment_engine.services.background import submit_job
 from assignment_engine.services.finalizing import OnConflict
@@ -74,6 +74,16 @@ def finalize_assignments(path: PreviewPath, body: FinalizeBody) -> Response:
     scheduler = engine().scheduler
     result = scheduler.finalize_assignments(path.preview_id, body.on_conflict, actor=identity().subject)
     return render.answer(render.record_bytes(result))
+
+
+@blueprint.get(
+    "/assignments/finalize/<id:preview_id>",
+    responses={HTTPStatus.OK: PreviewOutcome, **for_role(HTTPStatus.NOT_FOUND)},
+)
+@allow(Role.PLANNER, Role.ADMIN)
+def get_outcome(path: PreviewPath) -> Response:
+    """Say who asked for a preview, and what finalizing made of it."""
+    return render.answer(render.record_bytes(engine().scheduler.preview_outcome(path.preview_id)))
 
 
 @blueprint.post(

@@ -34,6 +34,8 @@ STATUSES: Mapping[type[errors.EngineError], HTTPStatus] = {
     errors.CapacityExceededError: HTTPStatus.CONFLICT,
     errors.PreviewConflictError: HTTPStatus.CONFLICT,
     errors.PreviewExpiredError: HTTPStatus.GONE,
+    errors.FilesDeletedError: HTTPStatus.GONE,
+    errors.EventsArchivedError: HTTPStatus.GONE,
     errors.BundleError: HTTPStatus.CONFLICT,
     errors.TrainingError: HTTPStatus.CONFLICT,
     errors.PromotionRefusedError: HTTPStatus.CONFLICT,

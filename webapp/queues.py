@@ -22,6 +22,7 @@ from webapp.documents import operation_name
 from webapp.personnel import SessionHeaders, actor
 from webapp.problems import for_json, for_role
 from webapp.schemas import (
+    EXPECTED_WAIT,
     MAX_LIMIT,
     MAX_PAGE,
     ListedTask,
@@ -44,7 +45,13 @@ blueprint = APIBlueprint(
 )
 
 _WAITING = Field(description="seconds since the task came into its queue")
-WaitingTask = create_model("WaitingTask", __base__=ListedTask, waiting_seconds=(float, _WAITING))
+WaitingTask = create_model(
+    "WaitingTask",
+    __base__=ListedTask,
+    waiting_seconds=(float, _WAITING),
+    assigned_to_name=(str | None, ...),
+    expected_wait_seconds=EXPECTED_WAIT,
+)
 QueueRecord = create_model("QueueRecord", __base__=Queue, effective_triage_wait_seconds=(float, ...))
 WaitingPage = page_of(WaitingTask, "WaitingPage")
 QueuePage = page_of(QueueRecord, "QueuePage")
@@ -65,18 +72,29 @@ class WaitingListing(Pages):
     queue: SearchText | None = None
 
 
+class AlertListing(Pages):
+    kind: SearchText | None = None
+    standing: bool | None = Field(None, description="true: those that are not cleared; false: those that are")
+
+
 @blueprint.get("/tasks/queue", responses={HTTPStatus.OK: WaitingPage, **for_role()})
 @allow(Role.TECHNICIAN, Role.PLANNER, Role.ADMIN)
 def list_waiting(query: WaitingListing) -> Response:
     """List what is pending or in progress, in the order of dispatch."""
-    with engine().database.read() as unit:
+    parts = engine()
+    parts.waits.follow()
+    with parts.database.read() as unit:
         found = unit.waiting.list(page=query.page, limit=query.limit, after=query.after, queue=query.queue)
         counts = unit.conversations.counts([task.task_id for task in found.items])
+        names = unit.employees.names([task.assigned_to_id for task in found.items if task.assigned_to_id])
+        waits = parts.waits.of(unit, found.items)
         now = unit.now()
 
     def shown(task: StoredTask) -> render.Shown:
         waited = (now - (task.enqueued_at or task.created_at)).total_seconds()
-        return {**render.listed_task(task, counts.get(task.task_id, 0)), "waiting_seconds": max(0.0, waited)}
+        more = {"waiting_seconds": max(0.0, waited), "assigned_to_name": names.get(task.assigned_to_id or "")}
+        wait = render.expected_wait(waits.get(task.task_id))
+        return {**render.listed_task(task, counts.get(task.task_id, 0)), **more, **wait}
 
     return render.answer(render.json_bytes(render.page(found, shown)))
 
@@ -131,10 +149,10 @@ def put_queue(path: QueuePath, body: QueueBody) -> Response:
 
 @blueprint.get("/api/v1/alerts", responses={HTTPStatus.OK: AlertPage, **for_role()})
 @allow(Role.PLANNER, Role.ADMIN)
-def list_alerts(query: Pages) -> Response:
+def list_alerts(query: AlertListing) -> Response:
     """List what a person should look at, the latest first."""
     with engine().database.read() as unit:
-        found = unit.alerts.list(page=query.page, limit=query.limit, after=query.after)
+        found = unit.alerts.list(**query.model_dump(exclude_none=True))
     return render.answer(render.json_bytes(render.page(found, lambda alert: alert.model_dump(mode="json"))))
 
 

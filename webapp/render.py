@@ -11,6 +11,7 @@ from flask import Response
 from assignment_engine.domain.conversations import Conversation
 from assignment_engine.domain.records import Record, StoredEmployee, StoredTask
 from assignment_engine.domain.stored import Page
+from assignment_engine.domain.waits import ExpectedWait
 from webapp.schemas import HIDDEN_OF_EMPLOYEE, HIDDEN_OF_TASK
 
 T = TypeVar("T")
@@ -33,6 +34,10 @@ def listed_task(record: StoredTask, conversation_count: int) -> Shown:
         **record.model_dump(mode="json", exclude=set(HIDDEN_OF_TASK)),
         "conversation_count": conversation_count,
     }
+
+
+def expected_wait(found: ExpectedWait | None) -> Shown:
+    return {"expected_wait_seconds": None if found is None else found.model_dump()}
 
 
 def conversation(record: Conversation) -> Shown:

@@ -12,6 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from assignment_engine.domain.constraints import Constraints
 from assignment_engine.domain.conversations import Conversation, NewConversation
+from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.domain.queues import Queue
 from assignment_engine.domain.records import Employee, EmployeeHistory, StoredEmployee, StoredTask, Task
 from assignment_engine.domain.types import (
@@ -25,6 +26,7 @@ from assignment_engine.domain.types import (
     TaskStatus,
     new_id,
 )
+from assignment_engine.domain.waits import ExpectedWait
 from assignment_engine.services.finalizing import OnConflict
 from assignment_engine.services.imports import ImportMode
 
@@ -95,6 +97,11 @@ TaskRecord = _shown(
     conversation_count=_COUNTED,
 )
 ListedTask = _shown(StoredTask, "ListedTask", HIDDEN_OF_TASK, conversation_count=_COUNTED)
+EXPECTED_WAIT: Any = (
+    ExpectedWait | None,
+    Field(description="until it is given to somebody; null: not pending, or nobody who could take it works here now"),
+)
+ReadTask = create_model("ReadTask", __base__=TaskRecord, expected_wait_seconds=EXPECTED_WAIT)
 
 
 def page_of(kind: type[BaseModel], name: str) -> type[BaseModel]:
@@ -250,6 +257,18 @@ class TaskListing(Listing):
     priority: Priority | None = None
     queue: SearchText | None = None
     category: SearchText | None = None
+    ids: str | None = Field(None, description=f"only these tasks: at most {MAX_LIMIT} ids with commas between")
+
+    def given(self) -> dict[str, Any]:
+        chosen = super().given()
+        return chosen if self.ids is None else {**chosen, "ids": _ids_in(self.ids)}
+
+
+def _ids_in(text: str) -> list[str]:
+    ids = [part.strip() for part in text.split(",") if part.strip()]
+    if not 0 < len(ids) <= MAX_LIMIT:
+        raise InvalidInputError.at("/ids", f"expected 1 to {MAX_LIMIT} ids with commas between")
+    return ids
 
 
 class ConversationListing(Query):

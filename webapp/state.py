@@ -11,6 +11,7 @@ from assignment_engine.jobs.worker import instance_id as new_instance_id
 from assignment_engine.services.dispatch.dispatcher import Dispatcher
 from assignment_engine.wiring import Engine
 from webapp.auth import Identity, Tokens
+from webapp.board.codes import SignInCodes
 from webapp.metrics import Metrics
 from webapp.streams import Streams
 
@@ -25,6 +26,7 @@ class State:
     instance_id: str = field(default_factory=new_instance_id)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     streams: Streams = field(default_factory=Streams)
+    codes: SignInCodes = field(default_factory=SignInCodes)
 
 
 def attach(app: Flask, state: State) -> None:

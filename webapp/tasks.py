@@ -26,6 +26,7 @@ from webapp.schemas import (
     ChangingHeaders,
     CreatingHeaders,
     NewTask,
+    ReadTask,
     TaskChanges,
     TaskListing,
     TaskPage,
@@ -72,16 +73,20 @@ def list_tasks(query: TaskListing) -> Response:
     return render.answer(render.json_bytes(shown))
 
 
-@blueprint.get("/<id:task_id>", responses={HTTPStatus.OK: TaskRecord, **for_role(HTTPStatus.NOT_FOUND)})
+@blueprint.get("/<id:task_id>", responses={HTTPStatus.OK: ReadTask, **for_role(HTTPStatus.NOT_FOUND)})
 @allow(Role.TECHNICIAN, Role.PLANNER, Role.ADMIN)
 def get_task(path: TaskPath) -> Response:
     """Read a task; technicians read those they have."""
-    with engine().database.read() as unit:
+    parts = engine()
+    parts.waits.follow()
+    with parts.database.read() as unit:
         task = unit.tasks.get(path.task_id)
         said = unit.conversations.of_task(path.task_id)
+        waits = parts.waits.of(unit, [task])
     if not identity().may_see_person(task.assigned_to_id):
         raise NotFoundError("task", path.task_id)
-    return _shown(task, said)
+    shown = {**render.task(task, said), **render.expected_wait(waits.get(task.task_id))}
+    return render.answer(render.json_bytes(shown), task.version)
 
 
 @blueprint.put(

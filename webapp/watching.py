@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
-from typing import Literal
+from typing import Any, Literal
 
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
@@ -12,12 +13,13 @@ from flask_openapi.models.tag import Tag
 from pydantic import BaseModel
 from werkzeug.exceptions import ServiceUnavailable
 
-from assignment_engine.domain.types import utc_text
-from assignment_engine.services.watching import Check, readiness, task_counts, workers
+from assignment_engine.domain.types import Priority, utc_text
+from assignment_engine.domain.watching import Waiting
+from assignment_engine.services.watching import Check, readiness, task_counts, waiting, workers
 from webapp import render
 from webapp.auth import Role, allow, open_to_all
 from webapp.documents import operation_name
-from webapp.metrics import CONTENT_TYPE
+from webapp.metrics import CONTENT_TYPE, LATENCY_WINDOW_SECONDS
 from webapp.problems import RETRY_AFTER_SECONDS, FieldProblem, documented, for_role, http_problem
 from webapp.state import engine, state
 
@@ -49,14 +51,43 @@ class WorkerStatus(BaseModel):
     last_seen: datetime
 
 
+class WaitingCount(BaseModel):
+    """Pending tasks of one queue and priority, and how long the oldest waits."""
+
+    queue: str
+    priority: Priority
+    tasks: int
+    oldest_seconds: float
+
+
+class DispatchLatency(BaseModel):
+    """Seconds from the moment when a task and a person were both there until it was given, in this instance lately."""
+
+    window_seconds: float
+    dispatches: int
+    median_seconds: float | None
+    p95_seconds: float | None
+
+
+class ScorerInUse(BaseModel):
+    """What this instance scores with; `warning` says why it is not the champion."""
+
+    name: str
+    version: str
+    warning: str | None
+
+
 class InstanceStatus(BaseModel):
-    """This instance, the workers beside it, and tasks by status and by processing status."""
+    """This instance, the workers beside it, what waits, and tasks by status and by processing status."""
 
     instance_id: str
     started_at: datetime
+    scorer: ScorerInUse
     workers: tuple[WorkerStatus, ...]
     tasks: dict[str, int]
     processing: dict[str, int]
+    waiting: tuple[WaitingCount, ...]
+    dispatch: DispatchLatency
 
 
 @blueprint.get("/health/ready", responses={HTTPStatus.OK: Readiness, **documented()})
@@ -80,21 +111,42 @@ def _not_ready(checks: tuple[Check, ...]) -> Response:
 @allow(Role.PLANNER, Role.ADMIN)
 def instance_status() -> Response:
     """Show this instance, the workers that were seen lately and what they hold, and how many tasks there are."""
+    core = engine().scheduler.follow()
     with engine().database.read() as unit:
-        alive, counts = workers(unit, unit.now()), task_counts(unit)
+        now = unit.now()
+        alive, counts, waits = workers(unit, now), task_counts(unit), waiting(unit)
     return render.answer(
         render.json_bytes(
             {
                 "instance_id": state().instance_id,
                 "started_at": utc_text(state().started_at),
+                "scorer": {"name": core.scorer.name, "version": core.scorer.version, "warning": core.warning},
                 "workers": [
                     {"kind": w.kind, "busy_with": w.busy_with, "last_seen": utc_text(w.last_seen)} for w in alive
                 ],
                 "tasks": dict(counts.tasks),
                 "processing": dict(counts.processing),
+                "waiting": [_waiting(part, now) for part in waits],
+                "dispatch": _latency(state().metrics.latency.latest()),
             }
         )
     )
+
+
+def _waiting(part: Waiting, now: datetime) -> dict[str, Any]:
+    oldest = (now - part.oldest_at).total_seconds() if part.oldest_at else 0.0
+    return {"queue": part.queue, "priority": part.priority, "tasks": part.tasks, "oldest_seconds": max(0.0, oldest)}
+
+
+def _latency(seconds: Sequence[float]) -> dict[str, Any]:
+    """The median and the 95th percentile of sorted values, as values that occurred."""
+    last = len(seconds) - 1
+    return {
+        "window_seconds": LATENCY_WINDOW_SECONDS,
+        "dispatches": len(seconds),
+        "median_seconds": seconds[last // 2] if seconds else None,
+        "p95_seconds": seconds[round(last * 0.95)] if seconds else None,
+    }
 
 
 @blueprint.get("/metrics", responses={HTTPStatus.OK: _TEXT, **for_role()}, security=_SECURED)

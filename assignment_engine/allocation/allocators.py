@@ -49,25 +49,37 @@ class Allocation:
     warnings: tuple[str, ...] = ()
 
 
+class Onlooker(Protocol):
+    """Sees every choice of a plan, in their order."""
+
+    def add(self, task: int, candidates: Ints, row: ScoreRow, chosen: int, loads: Loads) -> None:
+        """`task` goes to a position among its candidates; the loads are still those that this was decided on."""
+        ...
+
+
 class Allocator(Protocol):
     """Solves a problem; `tests/contract/test_allocators.py` is the suite that each must pass."""
 
     @property
     def method(self) -> Method: ...
 
-    def allocate(self, problem: AllocationProblem, *, progress: bool = False) -> Allocation:
+    def allocate(
+        self, problem: AllocationProblem, *, progress: bool = False, onlooker: Onlooker | None = None
+    ) -> Allocation:
         """Choose a person for as many tasks as the rules allow."""
         ...
 
 
 @dataclass(frozen=True)
 class GreedyAllocator:
-    """Tasks by priority, deadline, age and id; the best score each; ties by lower load, then id."""
+    """Required tasks, then by priority, deadline, age and id; the best score each; ties by lower load, then id."""
 
     method: Method = Method.GREEDY
 
-    def allocate(self, problem: AllocationProblem, *, progress: bool = False) -> Allocation:
-        return _one_by_one(problem, greedy_order(problem), self._best, progress=progress)
+    def allocate(
+        self, problem: AllocationProblem, *, progress: bool = False, onlooker: Onlooker | None = None
+    ) -> Allocation:
+        return _one_by_one(problem, greedy_order(problem), self._best, onlooker, progress=progress)
 
     def _best(self, row: ScoreRow, load: _LoadOf) -> int:
         near = near_best(row.scores)
@@ -78,7 +90,9 @@ class GreedyAllocator:
 
 @dataclass(frozen=True)
 class BalancedAllocator:
-    """Tasks by priority and id; the best of (1 − weight) · score + weight · (1 − load); ties by lower load, then id."""
+    """Required tasks, then by priority and id; the best of (1 − weight) · score + weight · (1 − load); ties by lower
+    load, then id.
+    """
 
     weight: float = DEFAULT_BALANCE_WEIGHT
     method: Method = Method.BALANCED
@@ -87,9 +101,11 @@ class BalancedAllocator:
         if not 0.0 <= self.weight <= 1.0:
             raise InvalidInputError.at("/weight", f"expected a number from 0 to 1 (got {self.weight!r})")
 
-    def allocate(self, problem: AllocationProblem, *, progress: bool = False) -> Allocation:
+    def allocate(
+        self, problem: AllocationProblem, *, progress: bool = False, onlooker: Onlooker | None = None
+    ) -> Allocation:
         order = sorted(range(len(problem.tasks)), key=lambda row: _balanced_key(problem.tasks[row]))
-        return _one_by_one(problem, order, self._best, progress=progress)
+        return _one_by_one(problem, order, self._best, onlooker, progress=progress)
 
     def _best(self, row: ScoreRow, load: _LoadOf) -> int:
         loads = load(np.arange(row.scores.size))
@@ -150,19 +166,29 @@ def _first_best(*keys: Floats) -> int:
     return int(left[0])
 
 
-def _one_by_one(problem: AllocationProblem, order: Sequence[int], best: _Best, *, progress: bool) -> Allocation:
+def _required_first(problem: AllocationProblem, order: Sequence[int]) -> list[int]:
+    """What must go to one person comes before what has a choice, which would take that person's hours."""
+    required = {task_id for task_id, _ in problem.constraints.required}
+    return sorted(order, key=lambda row: problem.tasks[row].task_id not in required) if required else list(order)
+
+
+def _one_by_one(
+    problem: AllocationProblem, order: Sequence[int], best: _Best, onlooker: Onlooker | None, *, progress: bool
+) -> Allocation:
     loads = problem.pairs.initial.copy()
     scores = problem.scorer.prepare(problem.pairs, loads)
     eligibility = Eligibility.of(problem)
     measure = StartMeasure(problem, eligibility)
     choices = []
-    for task in shown(order, "allocating", "task", progress=progress):
+    for task in shown(_required_first(problem, order), "allocating", "task", progress=progress):
         candidates, row = scored(scores, task, eligibility.candidates(task, loads))
         load = partial(_load_at, loads, problem.capacity, candidates)
         position = best(row, load) if candidates.size else None
         measure.add(task, candidates, row, position)
         if position is None:
             continue
+        if onlooker is not None:
+            onlooker.add(task, candidates, row, position, loads)
         employee = int(candidates[position])
         choices.append(
             Choice(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
-from assignment_engine.allocation.allocators import Allocation, Allocator
+from assignment_engine.allocation.allocators import Allocation, Allocator, Onlooker
 from assignment_engine.allocation.explain import unassigned_of
 from assignment_engine.allocation.methods import allocator
 from assignment_engine.allocation.problem import AllocationProblem, build_problem
@@ -17,11 +17,12 @@ from assignment_engine.allocation.report import report_of
 from assignment_engine.domain.constraints import Constraints
 from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.domain.intake import read_employees, read_tasks
-from assignment_engine.domain.plans import Plan, PlannedAssignment, ScorerInfo
+from assignment_engine.domain.plans import Explanation, Plan, PlannedAssignment, ScorerInfo
 from assignment_engine.domain.types import SECONDS_PER_HOUR, InputNotes, Method, Objective
 from assignment_engine.features.arrays import Floats, floats
 from assignment_engine.features.definition import feature_matrix
 from assignment_engine.features.pairs import Loads
+from assignment_engine.scoring.held_out import scorer_of
 from assignment_engine.scoring.protocol import Scorer
 from assignment_engine.scoring.registry import load_scorer
 
@@ -96,9 +97,14 @@ def read_constraints(given: Constraints | dict[str, Any] | None) -> Constraints:
         raise InvalidInputError.from_pydantic(exc, "/constraints") from exc
 
 
-def solve(problem: AllocationProblem, chosen: Allocator, *, progress: bool = False) -> tuple[Plan, Floats]:
-    """The plan, and the features of its pairs as they were when chosen, shape (k, f), as the scorer takes them."""
-    allocation = chosen.allocate(problem, progress=progress)
+def solve(
+    problem: AllocationProblem, chosen: Allocator, *, progress: bool = False, onlooker: Onlooker | None = None
+) -> tuple[Plan, Floats]:
+    """The plan, and the features of its pairs as they were when chosen, shape (k, f), as the scorer takes them.
+
+    `onlooker` sees the choices in the order of the plan's assignments.
+    """
+    allocation = chosen.allocate(problem, progress=progress, onlooker=onlooker)
     features = chosen_features(problem, allocation)
     made = Plan(
         method=chosen.method,
@@ -126,15 +132,25 @@ def chosen_features(problem: AllocationProblem, allocation: Allocation) -> Float
 
 
 def _planned(problem: AllocationProblem, allocation: Allocation, features: Floats) -> tuple[PlannedAssignment, ...]:
-    explanations = problem.scorer.explain(features) if allocation.choices else ()
+    scorers = [scorer_of(problem.scorer, problem.tasks[choice.task].task_id) for choice in allocation.choices]
+    explanations = _explained(scorers, features)
     return tuple(
         PlannedAssignment(
             task_id=problem.tasks[choice.task].task_id,
             employee_id=problem.employees[choice.employee].employee_id,
             score=choice.score,
-            confidence=problem.scorer.confidence,
+            confidence=scorer.confidence,
             hours=problem.needed_by(choice.task, choice.employee) / SECONDS_PER_HOUR,
             explanation=explanation,
         )
-        for choice, explanation in zip(allocation.choices, explanations, strict=True)
+        for choice, scorer, explanation in zip(allocation.choices, scorers, explanations, strict=True)
     )
+
+
+def _explained(scorers: Sequence[Scorer], features: Floats) -> list[Explanation]:
+    """Why each pair: by the scorer of its task, all pairs of one scorer at once."""
+    found: dict[int, Explanation] = {}
+    for scorer in {id(scorer): scorer for scorer in scorers}.values():
+        rows = [row for row, own in enumerate(scorers) if own is scorer]
+        found.update(zip(rows, scorer.explain(features[rows]), strict=True))
+    return [found[row] for row in range(len(scorers))]

@@ -20,7 +20,11 @@ from assignment_engine.cli.worker import worker_command
 @click.group()
 @click.version_option(__version__, prog_name="assignment-engine")
 def main() -> None:
-    """Decide who should do what. Settings are environment variables, see docs/operations.md."""
+    """Decide who should do what. Settings are environment variables, see docs/settings.md.
+
+    \b
+    Example: assignment-engine plan --employees people.csv --tasks tasks.csv
+    """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 

@@ -18,6 +18,7 @@ from assignment_engine.cli.errors import FILE, errors_shown, refuse, show_bad_va
 def import_command(kind: str, file: Path, mode: str) -> None:
     """Bring a CSV file into the database: every row or none, or with --mode rows the good ones.
 
+    \b
     Example: assignment-engine import employees people.csv
     """
     from assignment_engine.services.imports import ImportKind, ImportMode, ImportRefusedError, import_csv
@@ -38,7 +39,11 @@ def import_command(kind: str, file: Path, mode: str) -> None:
 
 @click.group("db")
 def database_group() -> None:
-    """Look after the database."""
+    """Look after the database.
+
+    \b
+    Example: assignment-engine db upgrade
+    """
 
 
 @database_group.command()
@@ -46,6 +51,7 @@ def database_group() -> None:
 def upgrade() -> None:
     """Bring the schema to the newest version; safe to run from several machines at once.
 
+    \b
     Example: assignment-engine db upgrade
     """
     from assignment_engine.wiring import build_engine
@@ -60,6 +66,7 @@ def upgrade() -> None:
 def doctor() -> None:
     """Check every invariant of the database; exits with 1 and what is broken.
 
+    \b
     Example: DATABASE_URL=sqlite:///work.db assignment-engine doctor
     """
     from assignment_engine.wiring import build_engine

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from assignment_engine.cli import eta, triage
 from assignment_engine.cli.errors import FILE, errors_shown
 
 if TYPE_CHECKING:
     from assignment_engine.learning.dataset import Dataset
 
-TABLES = ["choice", "success", "hours", "triage"]
+TABLES = ["choice", "success", "hours", "triage", "detector"]
 
 
 @click.command("evaluate-log")
@@ -26,6 +27,7 @@ TABLES = ["choice", "success", "hours", "triage"]
 def evaluate_log_command(*, log: Path, adapter: str, seeds: int, tables: tuple[str, ...], as_json: bool) -> None:
     """Replay a log of past work and measure what could be learned from it. See docs/your-own-log.md.
 
+    \b
     Example: assignment-engine evaluate-log incidents.csv.gz --adapter uci-servicenow-incidents --json
     """
     from assignment_engine.learning.logs.adapter import read_adapter
@@ -74,7 +76,13 @@ def _required(data: Path | None, from_database: bool) -> Dataset:
 @FROM_DATABASE
 @click.option("--name", required=True, help="Of the new bundle, a subdirectory of the models.")
 @MODEL_DIR
-@click.option("--objective", type=click.Choice(["success", "choice"]), default="success", show_default=True)
+@click.option(
+    "--objective",
+    type=click.Choice(["success", "choice", triage.TRIAGE, eta.ETA]),
+    default="success",
+    show_default=True,
+    help="success and choice score pairs; triage reads tickets; eta says when work will be done.",
+)
 @click.option("--features", "sets", multiple=True, type=click.Choice(["recency", "context"]), help="Beyond the 17.")
 @click.option("--model", type=click.Choice(["auto", "trees", "logistic"]), default="auto", show_default=True)
 @click.option("--trials", default=0, show_default=True, help="Parameters to try in a search; 0 takes the usual ones.")
@@ -87,10 +95,25 @@ def train_command(
 ) -> None:  # fmt: skip
     """Learn a bundle from a CSV file of decisions or the training log. See docs/learning.md for the columns.
 
+    With --objective triage it learns to read tickets, from finished tasks instead; see docs/triage.md. With --objective
+    eta it learns how long work takes, from the assignments of the database; see docs/detector.md.
+
+    \b
     Example: assignment-engine train decisions.csv --name spring --trials 20
     """
+    if objective in (triage.TRIAGE, eta.ETA) and (sets or model != "auto" or trials):
+        raise click.UsageError("--features, --model and --trials are for models that score pairs")
+    if objective == eta.ETA:
+        eta.train(data, model_dir / name, seed)
+        return
+    if objective == triage.TRIAGE:
+        triage.train(data, from_database, model_dir / name, seed)
+        return
+    from assignment_engine.learning.promotion import refuse_champion
     from assignment_engine.learning.training import Training, train
     from assignment_engine.scoring.bundle import save_bundle
+
+    refuse_champion(model_dir, name)
 
     training = Training.model_validate(
         {
@@ -114,15 +137,29 @@ def train_command(
 @click.command("evaluate")
 @click.argument("data", type=FILE, required=False)
 @FROM_DATABASE
-@click.option("--name", required=True, help="The bundle, a subdirectory of the models.")
+@click.option("--name", help="The bundle, a subdirectory of the models; without it only the hold-out is looked at.")
 @MODEL_DIR
 @click.option("--off-policy", is_flag=True, help="Also estimate its value as a policy; needs logged propensities.")
 @errors_shown
-def evaluate_command(*, data: Path | None, from_database: bool, name: str, model_dir: Path, off_policy: bool) -> None:
+def evaluate_command(
+    *, data: Path | None, from_database: bool, name: str | None, model_dir: Path, off_policy: bool
+) -> None:
     """Everything about a bundle on decisions that it has not seen, beside the champion, as JSON.
 
+    The arms of the hold-out are compared in any case: what the engine's decisions are worth beside the control policy.
+
+    \b
     Example: assignment-engine evaluate decisions.csv --name spring
     """
+    if name is None:
+        _evaluate_holdout(_required(data, from_database), off_policy)
+        return
+    if eta.is_eta(model_dir / name):
+        eta.evaluate(model_dir / name)
+        return
+    if triage.is_triage(model_dir / name):
+        triage.evaluate(data, from_database, model_dir / name)
+        return
     from functools import partial
 
     from assignment_engine.learning.judging import probability, report
@@ -142,6 +179,17 @@ def evaluate_command(*, data: Path | None, from_database: bool, name: str, model
             drawn(rows) if from_database else rows, score, expected=score
         ).model_dump()
     click.echo(json.dumps(found, indent=2))
+    click.echo(f"hold-out: {found['holdout']['note']}", err=True)
+
+
+def _evaluate_holdout(rows: Dataset, off_policy: bool) -> None:
+    from assignment_engine.learning.holdout import holdout
+
+    if off_policy:
+        raise click.UsageError("--off-policy is about a bundle; expected --name")
+    found = holdout(rows)
+    click.echo(json.dumps({"holdout": found}, indent=2))
+    click.echo(f"hold-out: {found['note']}", err=True)
 
 
 @click.command("promote")
@@ -158,8 +206,15 @@ def promote_command(
 ) -> None:
     """Make a bundle the champion if it is better by more than the standard error of the difference.
 
+    \b
     Example: assignment-engine promote spring --data decisions.csv
     """
+    if eta.is_eta(model_dir / name):
+        eta.promote(model_dir / name, force=force, reason=reason)
+        return
+    if triage.is_triage(model_dir / name):
+        triage.promote(data, from_database, model_dir / name, force=force, reason=reason)
+        return
     from datetime import UTC, datetime
 
     from assignment_engine.learning.promotion import promote
@@ -172,13 +227,18 @@ def promote_command(
 
 @click.command("rollback")
 @MODEL_DIR
+@click.option("--kind", type=click.Choice(["success", triage.TRIAGE, eta.ETA]), default="success", show_default=True)
 @REASON
 @errors_shown
-def rollback_command(*, model_dir: Path, reason: str | None) -> None:
+def rollback_command(*, model_dir: Path, kind: str, reason: str | None) -> None:
     """Make the champion before the present one the champion again.
 
+    \b
     Example: assignment-engine rollback --reason "complaints about night shifts"
     """
+    if kind != "success":
+        (eta if kind == eta.ETA else triage).rollback(model_dir, reason)
+        return
     from datetime import UTC, datetime
 
     from assignment_engine.learning.promotion import rollback
@@ -194,13 +254,17 @@ def rollback_command(*, model_dir: Path, reason: str | None) -> None:
 def models_command(*, model_dir: Path, as_json: bool) -> None:
     """The bundles of a directory, newest first; an asterisk marks the champion.
 
+    \b
     Example: assignment-engine models --model-dir models
     """
+    from assignment_engine.learning.eta_promotion import listed_eta
     from assignment_engine.learning.promotion import listed
+    from assignment_engine.learning.triage_promotion import listed_triage
 
     found = listed(model_dir)
     if as_json:
-        click.echo(json.dumps([entry.model_dump(mode="json") for entry in found], indent=2))
+        entries = (*found, *listed_triage(model_dir), *listed_eta(model_dir))
+        click.echo(json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2))
         return
     for entry in found:
         mark = "*" if entry.champion else " "
@@ -211,6 +275,8 @@ def models_command(*, model_dir: Path, as_json: bool) -> None:
         numbers = ", ".join(f"{name} {value:.3f}" for name, value in measured.items())
         created = f"{entry.manifest.created_at:%Y-%m-%d %H:%M}"
         click.echo(f"{mark} {entry.bundle}: {entry.manifest.kind}, {created}, {numbers}")
+    for line in (*triage.lines(model_dir), *eta.lines(model_dir)):
+        click.echo(line)
 
 
 LEARNING: tuple[click.Command, ...] = (

@@ -18,6 +18,7 @@ from assignment_engine.cli.errors import errors_shown
 def train_default_command(model_dir: Path, seed: int) -> None:
     """Train the default bundle on a simulated organisation and write it with its model card.
 
+    \b
     Example: assignment-engine train-default --model-dir models
     """
     from assignment_engine.learning.default import train_default
@@ -32,6 +33,7 @@ def train_default_command(model_dir: Path, seed: int) -> None:
 def demo(seed: int) -> None:
     """Make an organisation, plan it with the model and with the fallback, finalize, show the database.
 
+    \b
     Example: assignment-engine demo
     """
     from assignment_engine.demo import run_demo

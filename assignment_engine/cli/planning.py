@@ -58,6 +58,7 @@ def plan_command(
 ) -> None:
     """Plan files, with no database.
 
+    \b
     Example: assignment-engine plan --employees E.csv --tasks T.csv --method balanced --out plan.csv
     """
     from assignment_engine.allocation.plan import plan

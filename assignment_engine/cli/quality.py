@@ -50,6 +50,7 @@ def check_command(
 ) -> None:
     """Find what is sparse, wrong or double in a CSV file, and what that means for a plan.
 
+    \b
     Example: assignment-engine check tasks.csv --plan-with people.csv --fix tasks.clean.csv --html report.html
     """
     from assignment_engine.domain.errors import UnreadableFileError

@@ -59,6 +59,7 @@ def replay_command(
 ) -> None:
     """Work a past log off through live dispatch, on the time of the log. See docs/replay.md.
 
+    \b
     Example: assignment-engine replay bpic2012.csv.gz --adapter bpic2012-loan --plot replay.svg
     """
     from assignment_engine.learning.logs.adapter import read_adapter

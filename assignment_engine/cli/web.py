@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import click
 
 from assignment_engine import __version__
 from assignment_engine.cli.errors import errors_shown
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 
 @click.command()
@@ -20,10 +25,12 @@ from assignment_engine.cli.errors import errors_shown
 @click.option(
     "--worker/--no-worker", default=None, help="Do a worker's work in this process too; by default only with SQLite."
 )
+@click.option("--link/--no-link", default=True, help="Print a link that signs its first visitor in to the board.")
 @errors_shown
-def serve(host: str, port: int, threads: int, worker: bool | None) -> None:
-    """Serve the API. The database is DATABASE_URL, by default a SQLite file in the working directory.
+def serve(host: str, port: int, threads: int, worker: bool | None, link: bool) -> None:
+    """Serve the API and the board. The database is DATABASE_URL, by default a SQLite file in the working directory.
 
+    \b
     Example: DATABASE_URL=postgresql://localhost/work assignment-engine serve --port 8080
     """
     from waitress import serve as serve_forever
@@ -40,11 +47,32 @@ def serve(host: str, port: int, threads: int, worker: bool | None) -> None:
     logging.basicConfig(level=settings.log_level, handlers=[lines], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     app = create_app(settings)
-    click.echo(f"assignment-engine {__version__} on http://{host}:{port} (API page: /docs)")
-    click.echo("a token to try it with: assignment-engine token --role admin")
+    click.echo(f"assignment-engine {__version__} on http://{host}:{port} (board: /board, API page: /docs)")
+    for line in ways_in(app, f"http://{_browsable(host)}:{port}", link):
+        click.echo(line)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with working(app) if (settings.uses_sqlite if worker is None else worker) else nullcontext():
         serve_forever(app, host=host, port=port, threads=threads, ident=None)
+
+
+def ways_in(app: Flask, address: str, with_link: bool) -> Iterator[str]:
+    """How to sign in to the board."""
+    from webapp.board.codes import LIFETIME_SECONDS
+    from webapp.board.pages import sign_in_link
+
+    found = sign_in_link(app, address) if with_link else None
+    if found is not None:
+        yield f"open the board (once, within {LIFETIME_SECONDS / 60:.0f} minutes): {found}"
+    if app.extensions["assignment_engine"].tokens.makes_tokens:
+        yield "a token to call the API with, or to paste in the board: assignment-engine token --role admin"
+    else:
+        yield "JWT_JWKS holds public keys, so there is no link: paste a token of your identity provider in the board"
+
+
+def _browsable(host: str) -> str:
+    """The address at which this machine itself reaches what listens on `host`."""
+    own = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  (what was asked for is read here, not listened on)
+    return own.get(host, f"[{host}]" if ":" in host else host)
 
 
 @click.command()
@@ -55,6 +83,7 @@ def serve(host: str, port: int, threads: int, worker: bool | None) -> None:
 def token(role: str, subject: str, hours: float) -> None:
     """Print a token and nothing else.
 
+    \b
     Example: assignment-engine token --role technician --subject ana --hours 8
     """
     from assignment_engine.config import read_settings

@@ -19,6 +19,7 @@ def worker_command() -> None:
     Any number of these may run; one of them does each thing, another takes over when it ends. With SQLite `serve` does
     all this itself.
 
+    \b
     Example: DATABASE_URL=postgresql://localhost/work REDIS_URL=redis://localhost assignment-engine worker
     """
     from assignment_engine.config import read_settings

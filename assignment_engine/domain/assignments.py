@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import Field
@@ -44,6 +44,8 @@ EVENT_TYPES = {
 }
 REOPENED = "JobReopened"
 ACTIVE = frozenset({AssignmentStatus.OFFERED, AssignmentStatus.ASSIGNED, AssignmentStatus.ACCEPTED})
+NEVER_TAKEN = frozenset({AssignmentStatus.OFFERED, AssignmentStatus.REJECTED, AssignmentStatus.EXPIRED})
+"""What does not count as work that a person was given."""
 
 
 class Event(StrEnum):
@@ -121,11 +123,23 @@ TRANSITIONS: dict[Event, Transition] = {
 
 
 @dataclass(frozen=True)
+class Expected:
+    """How many seconds work takes from its assignment to its completion: at even odds, and with 90 % safety."""
+
+    p50: int
+    p90: int
+
+    def from_moment(self, moment: datetime) -> tuple[datetime, datetime]:
+        """When it will be complete, if it is assigned then."""
+        return moment + timedelta(seconds=self.p50), moment + timedelta(seconds=self.p90)
+
+
+@dataclass(frozen=True)
 class NewAssignment:
     """An assignment that does not exist yet; `advance` brings it to life.
 
     `seconds` and `units` are what it takes from the person's capacity, frozen for its whole life. `session_id` is the
-    session that got it live, and gives it back when it closes.
+    session that got it live, and gives it back when it closes. `expected` is None where nobody can say.
     """
 
     id: str
@@ -142,6 +156,7 @@ class NewAssignment:
     allow_overload: bool = False
     session_id: str | None = None
     offer_expires_at: datetime | None = None
+    expected: Expected | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +199,7 @@ def advance(
 
 
 def _born(new: NewAssignment, transition: Transition, now: datetime, stamps: dict[str, datetime]) -> Assignment:
+    eta_p50, eta_p90 = new.expected.from_moment(now) if new.expected else (None, None)
     return Assignment(
         id=new.id,
         task_id=new.task_id,
@@ -196,6 +212,8 @@ def _born(new: NewAssignment, transition: Transition, now: datetime, stamps: dic
         scorer=new.scorer,
         assigned_at=now,
         accepted_at=stamps.get("accepted_at"),
+        eta_p50=eta_p50,
+        eta_p90=eta_p90,
         created_at=now,
         updated_at=now,
     )

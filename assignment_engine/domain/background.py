@@ -11,6 +11,9 @@ from typing import Any
 from assignment_engine.domain.records import Record
 from assignment_engine.domain.types import Count, Id, Instant, Share
 
+FILES_DELETED_AT = "files_deleted_at"
+"""In the results of a job on a file: since when its upload and its results are gone, kept long enough."""
+
 
 class Lane(StrEnum):
     """Jobs that share one limit of how many run at once, over all machines."""

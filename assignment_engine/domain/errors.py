@@ -101,6 +101,14 @@ class PreviewExpiredError(EngineError):
         super().__init__(f"preview {preview_id!r} has expired; make a new one")
 
 
+class EventsArchivedError(EngineError):
+    """The events behind this position have left the database for the archive."""
+
+    def __init__(self, position: int, oldest: int) -> None:
+        self.position, self.oldest = position, oldest
+        super().__init__(f"events up to {oldest - 1} are archived; read the state anew and go on after {oldest - 1}")
+
+
 class PreviewConflictError(EngineError):
     """The plan no longer fits what is in the database."""
 
@@ -125,6 +133,14 @@ class UnreadableFileError(EngineError):
     """The file cannot be read as a table."""
 
 
+class FilesDeletedError(EngineError):
+    """The files of the job were kept for their time, and deleted."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"the files of job {job_id!r} were kept for their time, and deleted; send the file again")
+
+
 class LeaseLostError(EngineError):
     """Somebody else has taken the lease; nothing was changed."""
 
@@ -135,6 +151,10 @@ class RemoteServiceError(EngineError):
 
 class BundleError(EngineError):
     """The model bundle cannot be used."""
+
+
+class ChampionChangedError(BundleError):
+    """Another bundle was made the champion meanwhile; nothing was changed."""
 
 
 class TrainingError(EngineError):
@@ -151,6 +171,14 @@ class PromotionRefusedError(EngineError):
 
 class RemoteModelError(EngineError):
     """The remote model did not answer."""
+
+
+class InvalidPlanError(EngineError):
+    """The plan breaks a rule of its problem; this is a fault of the engine."""
+
+
+class ClusterError(EngineError):
+    """The cluster did not finish the work."""
 
 
 class ConfigurationError(EngineError):

@@ -21,7 +21,9 @@ class Published(Record):
 
     event_id: str
     position: Count = Field(description="1 for the first event, 2 for the next, …")
-    data: dict[str, Any] = Field(description="event_type, assignment_id, ticket_id, technician_id, timestamp; reason")
+    data: dict[str, Any] = Field(
+        description="event_type, assignment_id, ticket_id, technician_id, timestamp; reason; others for alerts"
+    )
 
 
 @dataclass(frozen=True)

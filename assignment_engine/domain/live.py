@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from assignment_engine.domain.assignments import Assignment, AssignmentStatus
 from assignment_engine.domain.queues import Queue
 from assignment_engine.domain.records import Record
 from assignment_engine.domain.types import TaskStatus
+from assignment_engine.domain.worklists import MyJob
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,12 @@ class Held:
 
 @dataclass(frozen=True)
 class TakenFacts:
-    """The status of a locked assignment, and what it takes from its person."""
+    """The status of a locked assignment, what it takes from its person, and the context that it counts for."""
 
     status: AssignmentStatus
     seconds: int
     units: int
+    context: Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,14 @@ class PersonFacts:
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """What decides about the outcome of a locked task."""
+    """What decides about the outcome of a locked task, and its context."""
 
     status: TaskStatus
     deadline: datetime | None
     estimated_seconds: int | None
     category: str | None
     department: str | None
+    context: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,13 @@ class Presence(Record):
     assignments: tuple[Assignment, ...] = ()
 
 
+class OpenSession(Record):
+    """Whether a person is logged in."""
+
+    person_id: str
+    session: Presence | None = None
+
+
 class PersonStatus(Record):
     """One person who is logged in."""
 
@@ -141,7 +152,7 @@ class PersonStatus(Record):
     last_heartbeat: datetime | None
     paused: bool
     load: float = Field(description="share of the capacity that is taken, 0 to 1")
-    current: tuple[Assignment, ...] = ()
+    current: tuple[MyJob, ...] = ()
 
 
 class Completed(Record):
@@ -155,6 +166,19 @@ class Released(Record):
     """What a log-out gave back."""
 
     released: tuple[Assignment, ...] = ()
+
+
+class AlertSubject(StrEnum):
+    """What the subject of an alert is the id of."""
+
+    TASK = "task"
+    EMPLOYEE = "employee"
+    OTHER = "other"
+
+
+ALERT_RAISED, ALERT_CLEARED = "AlertRaised", "AlertCleared"
+ALERT_EVENTS = frozenset({ALERT_RAISED, ALERT_CLEARED})
+"""The events that tell of alerts."""
 
 
 class Alert(Record):

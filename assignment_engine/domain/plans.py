@@ -9,8 +9,9 @@ from typing import Literal
 from pydantic import AliasChoices, Field
 
 from assignment_engine.domain.assignments import Assignment
+from assignment_engine.domain.constraints import Constraints
 from assignment_engine.domain.records import Record
-from assignment_engine.domain.types import Method, Objective
+from assignment_engine.domain.types import Instant, Method, Objective
 
 
 class ScorerInfo(Record):
@@ -169,3 +170,13 @@ class FinalizeResult(Record):
     preview_id: str
     assignments: tuple[Assignment, ...]
     skipped: tuple[Conflict, ...] = ()
+
+
+class PreviewOutcome(Record):
+    """Who asked for a preview, under which constraints, and what finalizing made of it; null where nobody has."""
+
+    preview_id: str
+    created_at: Instant
+    created_by: str
+    constraints: Constraints
+    result: FinalizeResult | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -57,6 +57,10 @@ class Record(BaseModel, metaclass=_RecordMeta):
     """A frozen, validated value; unknown fields are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+
+ContextIds = Mapping[str, Collection[str]]
+"""Kind of context → the ids that somebody asks about."""
 
 
 class Tally(Record):

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
 from assignment_engine.domain.constraints import Constraints
-from assignment_engine.domain.plans import FinalizeResult, Preview
+from assignment_engine.domain.plans import FinalizeResult, Preview, ScorerInfo
 from assignment_engine.domain.records import Employee, Record, Task
-from assignment_engine.domain.types import Hours, Id, Instant, Text
+from assignment_engine.domain.types import Arm, Hours, Id, Instant, Priority, Text
 
 T = TypeVar("T")
 
@@ -20,7 +20,8 @@ class StoredPreview(Record):
 
     `tasks` are the planned tasks as they were; the ids in `new_tasks` and `new_employees` came inline and are
     inserted when the database does not know them. `features` has a row (None: missing) for each assignment, its columns
-    named by `feature_names`; where these are empty, the 17.
+    named by `feature_names`; where these are empty, the 17. `arms` are those of the assignments where tasks are held
+    out, and `control` scored those of the control arm.
     """
 
     preview: Preview
@@ -32,6 +33,8 @@ class StoredPreview(Record):
     new_employees: tuple[Employee, ...] = ()
     features: tuple[tuple[float | None, ...], ...] = ()
     feature_names: tuple[str, ...] = ()
+    arms: tuple[Arm, ...] = ()
+    control: ScorerInfo | None = None
     result: FinalizeResult | None = None
 
 
@@ -49,9 +52,27 @@ class PastAssignment(Record):
     outcome: Literal["good", "bad"] | None = None
 
 
+class JsonText(str):
+    """JSON that is written already: it goes into a column of JSON as it is."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class PlannedDecision:
+    """What one choice of a preview was compared with: its place among all candidates, and some of these as JSON."""
+
+    decision_id: str
+    rank: int
+    candidates: JsonText
+
+
 @dataclass(frozen=True)
 class TrainingRow:
-    """One logged decision: the features of the chosen pair as they were, and later its outcome."""
+    """One logged decision: the features of the chosen pair as they were, and later its outcome.
+
+    `arm` is that of the hold-out, None where none is made.
+    """
 
     log_id: str
     decision_id: str
@@ -64,9 +85,10 @@ class TrainingRow:
     method: str
     scorer: str
     logged_at: datetime
-    candidates: tuple[Mapping[str, object], ...] | None = None
+    candidates: Mapping[str, object] | JsonText | None = None
     rank: int | None = None
     propensity: float | None = None
+    arm: Arm | None = None
 
 
 @dataclass(frozen=True)
@@ -85,11 +107,43 @@ class LoggedDecision:
     candidates: tuple[Mapping[str, Any], ...]
     method: str
     propensity: float | None
+    arm: Arm | None
     outcome: int | None
     acceptance: int | None
     known_at: datetime | None
     deadline: datetime | None
     department: str | None
+
+
+@dataclass(frozen=True)
+class FinishedTask:
+    """A task that was completed: its texts, what a person or a record says of it, and when it came, was first given to
+    somebody and was completed."""
+
+    task_id: str
+    title: str
+    description: str
+    category: str | None
+    complexity: float | None
+    hours: float | None
+    created_at: datetime
+    given_at: datetime
+    completed_at: datetime
+
+
+@dataclass(frozen=True)
+class DoneWork:
+    """One person's finished work on a stored task, which came at `created_at`."""
+
+    task_id: str
+    employee_id: str
+    category: str | None
+    priority: Priority
+    deadline: datetime | None
+    created_at: datetime
+    began_at: datetime
+    ended_at: datetime
+    worked_seconds: int | None
 
 
 @dataclass(frozen=True)

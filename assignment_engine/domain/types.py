@@ -23,6 +23,7 @@ SECONDS_PER_HOUR = 3600
 ASSUMED_UTC = timezone(timedelta(0), "assumed UTC")
 DEFAULT_ESTIMATED_HOURS = 1.0
 RECENT_HALF_LIFE_HOURS = 72.0
+CONTEXT_KINDS = ("raised_by", "entered_by", "symptom", "location", "parent")  # what is counted of `Task.context`
 MAX_HOURS = 1e9  # sums over millions of tasks stay whole seconds in 64 bits
 MAX_COUNT = 1_000_000_000
 _LARGEST_INTEGER = 2**1023
@@ -86,6 +87,13 @@ class Method(StrEnum):
     GREEDY = "greedy"
     BALANCED = "balanced"
     OPTIMAL = "optimal"
+
+
+class Arm(StrEnum):
+    """Who decides about a task while a part of them is held out: the control policy, or the engine as it is."""
+
+    CONTROL = "control"
+    ENGINE = "engine"
 
 
 class Objective(StrEnum):

@@ -24,6 +24,7 @@ class MyJob(Assignment):
     """An assignment together with its ticket."""
 
     ticket: Ticket
+    offer_expires_at: datetime | None = Field(None, description="when an offer goes on to somebody else")
 
 
 class HistoryEntry(Record):

@@ -132,6 +132,11 @@ def declared_sets(names: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name, found in extended.FEATURE_SETS.items() if any(f.name in names for f in found))
 
 
+def feature(name: str) -> Feature:
+    """The row of the table, or of a set, with that name."""
+    return _BY_NAME[name]
+
+
 def column(name: str, pairs: Pairs, loads: Loads, task: Ints, employee: Ints) -> Floats:
     """One feature for broadcastable task and employee indices; float64, NaN where missing."""
     with np.errstate(divide="ignore", invalid="ignore"):

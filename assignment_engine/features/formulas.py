@@ -56,6 +56,14 @@ def capacity_fit(estimated_hours: Floats, free_hours: Floats) -> Floats:
     return np.maximum(1.0 - estimated_hours / free_hours, 0.0)
 
 
+def context_share(handled: Floats, total: Floats) -> Floats:
+    """How much of all work with one id a person was given [0, 1]; NaN where nobody was given any.
+
+    `total` may have been read before `handled`: whoever was given work since then counts in both.
+    """
+    return handled / np.maximum(total, handled)
+
+
 def free_hours(current_hours: Floats, max_hours: Floats) -> Floats:
     """Capacity that is left [≥ 0]."""
     return np.maximum(max_hours - current_hours, 0.0)

@@ -10,11 +10,67 @@ from datetime import UTC, datetime
 import numpy as np
 
 from assignment_engine.domain.records import Employee, Priors, Recent, RecentWork, Task
-from assignment_engine.domain.types import RECENT_HALF_LIFE_HOURS, hours_between
-from assignment_engine.features.arrays import Floats, Ints, floats
+from assignment_engine.domain.types import CONTEXT_KINDS, RECENT_HALF_LIFE_HOURS, hours_between
+from assignment_engine.features.arrays import Bools, Floats, Ints, floats
 
-CONTEXT_KINDS = ("raised_by", "entered_by", "symptom", "location", "parent")
 _SHARED = ("category", "department", "context", "context_total")
+_LAST = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How often each of m people had work with each of `ids` ids. Most of them never met: only the others are kept.
+
+    `keys` (q + 1,) ascend and are id · `people` + person of those who did, `values` (q + 1,) how often; the last one
+    is a guard. `known` (people,) says whose work is known at all. `person` (m,) are the people, who may repeat; None:
+    all of them, in their order.
+    """
+
+    ids: int
+    people: int
+    keys: Ints
+    values: Floats
+    known: Bools
+    person: Ints | None = None
+
+    @classmethod
+    def of(cls, ids: int, known: Bools, column: Ints, person: Ints, times: Floats) -> Counts:
+        """From who (q,) had work with which id (q,) how often (q,), each pair once; whose work is `known` (m,)."""
+        keys = column * known.size + person
+        order = np.argsort(keys)
+        return cls(
+            ids=ids,
+            people=known.size,
+            keys=np.append(keys[order], _LAST),
+            values=np.append(times[order], 0.0),
+            known=known,
+        )
+
+    def read(self, employee: Ints, column: Ints) -> Floats:
+        """For broadcastable indices; NaN where the id or the person's work is not known."""
+        person = employee if self.person is None else self.person[employee]
+        keys = column * self.people + person
+        at = np.searchsorted(self.keys, keys)
+        found = np.where(self.keys[at] == keys, self.values[at], 0.0)
+        return np.where((column >= self.ids) | ~self.known[person], np.nan, found)
+
+    def of_id(self, column: int) -> tuple[Ints, Floats]:
+        """The people who had work with one id, and how often."""
+        if self.person is not None:
+            times = np.nan_to_num(self.read(np.arange(self.person.size), np.asarray(column)))
+            met = times.nonzero()[0]
+            return met, times[met]
+        first, last = np.searchsorted(self.keys[:-1], [column * self.people, (column + 1) * self.people])
+        return self.keys[first:last] - column * self.people, self.values[first:last]
+
+    def of_employees(self, rows: Ints) -> Counts:
+        """The same of these people."""
+        return replace(self, person=rows if self.person is None else self.person[rows])
+
+    @property
+    def is_known(self) -> Bools:
+        """Whose work is known, shape (m,)."""
+        return self.known if self.person is None else self.known[self.person]
 
 
 @dataclass(frozen=True)
@@ -22,9 +78,9 @@ class RecentArrays:
     """n tasks × m employees at one moment; the last column of every table stands for *not known* and is NaN.
 
     `since…` are hours, (m,) and (m, columns); `count…` decayed counts of assignments; `hour_share` (m,) the share of
-    a person's assignments that were made at this hour of the day. `handled` holds, for each kind of context, a table
-    (m, ids) of how often a person had work with that id; `context_total` (n,) how often anybody had. `category`,
-    `department` and `context` are the columns of each task, (n,).
+    a person's assignments that were made at this hour of the day. `handled` holds, for each kind of context, how often
+    a person had work with each id; `context_total` (n,) how often anybody had. `category`, `department` and `context`
+    are the columns of each task, (n,).
     """
 
     since: Floats
@@ -34,7 +90,7 @@ class RecentArrays:
     count_category: Floats
     count_department: Floats
     hour_share: Floats
-    handled: Mapping[str, Floats]
+    handled: Mapping[str, Counts]
     category: Ints
     department: Ints
     context: Mapping[str, Ints]
@@ -43,7 +99,7 @@ class RecentArrays:
     def of_employees(self, rows: Ints) -> RecentArrays:
         """The same tasks with these employees."""
         own = [f.name for f in fields(RecentArrays) if f.name not in {*_SHARED, "handled"}]
-        handled = {kind: table[rows] for kind, table in self.handled.items()}
+        handled = {kind: counts.of_employees(rows) for kind, counts in self.handled.items()}
         return replace(self, handled=handled, **{name: getattr(self, name)[rows] for name in own})
 
 
@@ -117,16 +173,18 @@ def _hour_share(work: RecentWork | None, now: datetime) -> float | None:
     return work.by_hour[now.astimezone(UTC).hour] / total if work and total else None
 
 
-def _handled(works: Sequence[RecentWork | None], kind: str, index: Mapping[str, int]) -> Floats:
-    table = np.full((len(works), len(index) + 1), np.nan)
-    for row, work in enumerate(works):
-        if work is None:
-            continue
-        table[row, :-1] = 0.0
-        done = work.handled.get(kind, {})
-        for name in index.keys() & done.keys():
-            table[row, index[name]] = done[name]
-    return table
+def _handled(works: Sequence[RecentWork | None], kind: str, index: Mapping[str, int]) -> Counts:
+    met = [
+        (index[name], person, times)
+        for person, work in enumerate(works)
+        for name, times in (work.handled.get(kind, {}) if work else {}).items()
+        if name in index
+    ]
+    columns, people, times = zip(*met, strict=True) if met else ((), (), ())
+    known = np.array([work is not None for work in works], dtype=np.bool_)
+    return Counts.of(
+        len(index), known, np.array(columns, dtype=np.int64), np.array(people, dtype=np.int64), floats(times)
+    )
 
 
 def _handled_by_anybody(works: Sequence[RecentWork | None]) -> dict[str, Counter[str]]:

@@ -11,6 +11,7 @@ from assignment_engine.domain.errors import ConfigurationError, UnreadableFileEr
 from assignment_engine.domain.files import FileProcessingMetrics, UseCase
 from assignment_engine.jobs.kinds import JobContext, JobResult
 from assignment_engine.quality.files import Processed, process_file
+from assignment_engine.quality.report import Judge
 from assignment_engine.services.data_root import DataRoot
 from assignment_engine.store.unit import UnitOfWork
 
@@ -22,11 +23,12 @@ class FileWork:
     """Does jobs of kind `file`.
 
     The work on the file is no step of its own: it is cheap to repeat, and so it can be ended at any time. Its results
-    come into view at once, when all of them are there and the run still counts.
+    come into view at once, when all of them are there and the run still counts. `judge` says what suspect rows mean for
+    a plan.
     """
 
-    def __init__(self, root: DataRoot) -> None:
-        self._root = root
+    def __init__(self, root: DataRoot, judge: Judge | None = None) -> None:
+        self._root, self._judge = root, judge
 
     def run(self, context: JobContext) -> JobResult:
         workplace = self._root.workplace(context.job_id)
@@ -52,6 +54,7 @@ class FileWork:
             tuple(UseCase(name) for name in request["use_cases"]),
             self._reference(request["reference"]),
             progress=lambda _stage, share: context.progress(_PROCESSED * share),
+            judge=self._judge,
         )
 
     def _reference(self, name: str | None) -> Path | None:

@@ -30,8 +30,8 @@ class Dataset:
 
     `decision` (k,) numbers the decisions; `features` (k, f) has the columns `names`, the 17 first. `good` is 1, 0 or
     NaN where there is no outcome; `known_at` is when it was known (NaT: never). `propensity` is the probability with
-    which the pair was chosen, NaN where it was not logged; `control` marks decisions of the randomised hold-out.
-    `by_human` says who decided.
+    which the pair was chosen, NaN where it was not logged. `randomised` marks decisions made while a part of the tasks
+    was held out, `control` those of them about tasks that were. `by_human` says who decided.
     """
 
     names: tuple[str, ...]
@@ -41,6 +41,7 @@ class Dataset:
     decided_at: Instants
     known_at: Instants
     propensity: Floats
+    randomised: Bools
     control: Bools
     by_human: Bools
     department: NDArray[np.object_] = field(repr=False)
@@ -90,7 +91,8 @@ def read_dataset(source: Path | pd.DataFrame, *, now: datetime | None = None) ->
         decided_at=decided_at,
         known_at=known_at,
         propensity=_share(frame, "propensity"),
-        control=_flags(frame, "control", default=False),
+        randomised=_given(frame, "control"),
+        control=_flags(frame, "control", default=False, missing=False),
         by_human=_text(frame, "decided_by", ENGINE) == HUMAN,
         department=_text(frame, "department", ""),
         features=np.column_stack([_numbers(frame, name) for name in names]),
@@ -141,10 +143,18 @@ def _share(frame: pd.DataFrame, name: str) -> Floats:
     return values
 
 
-def _flags(frame: pd.DataFrame, name: str, *, default: bool) -> Bools:
+def _given(frame: pd.DataFrame, name: str) -> Bools:
+    return frame[name].notna().to_numpy(dtype=bool) if name in frame else np.zeros(len(frame), dtype=np.bool_)
+
+
+def _flags(frame: pd.DataFrame, name: str, *, default: bool, missing: bool | None = None) -> Bools:
+    """A column of 1 and 0, and nothing too where `missing` says what that means."""
     if name not in frame:
         return np.full(len(frame), default)
-    found = frame[name].map(lambda value: _TRUE.get(str(value).lower())).to_numpy(dtype=object)
+    there = _given(frame, name)
+    found = frame[name].map(lambda value: _TRUE.get(str(value).lower())).to_numpy(dtype=object, copy=True)
+    if missing is not None:
+        found[~there] = missing
     _refuse(name, np.array([value is None or value != value for value in found]), "1 or 0")  # noqa: PLR0124  (NaN)
     return found.astype(np.bool_)
 

@@ -12,6 +12,7 @@ from assignment_engine.domain.errors import TrainingError
 from assignment_engine.features.arrays import Bools, Floats
 from assignment_engine.features.definition import FEATURE_NAMES
 from assignment_engine.learning.dataset import Dataset
+from assignment_engine.learning.holdout import holdout
 from assignment_engine.learning.metrics import auc, log_loss, measures
 from assignment_engine.learning.ranking import Sets, choice_measures
 from assignment_engine.learning.train import SMALL, TRAINED_UNTIL, small_split, temporal_split
@@ -24,6 +25,7 @@ FEWEST = 100
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 BANDS = ((0.0, 1.0), (1.0, 3.0), (3.0, 10.0), (10.0, np.inf))
 DRIFT_BINS = 10
+CALIBRATION_BINS = 10
 MOST_ROWS = 5000
 RESAMPLES = 200
 _SMALLEST = 1e-15
@@ -88,6 +90,7 @@ def report(bundle: Bundle, data: Dataset, *, champion: Bundle | None = None, see
         "to": f"{unseen.rows.decided_at.max()}Z",
         "success": _against(found, unseen, champion),
         "choice": _ranked(bundle, data, unseen, champion),
+        "calibration": calibration(found, unseen.good),
         "abstaining": [_abstaining(found, unseen.good, threshold) for threshold in THRESHOLDS],
         "departments": _by_department(found, unseen),
         "experience": _by_experience(found, unseen),
@@ -126,6 +129,15 @@ def _ranked(bundle: Bundle, data: Dataset, unseen: Unseen, champion: Bundle | No
         "median_set": float(np.median(sets.sizes)),
         **{name: choice_measures(score, rows.chosen, sets) for name, score in table.items()},
     }
+
+
+def calibration(found: Floats, good: Bools, bins: int = CALIBRATION_BINS) -> list[dict[str, float]]:
+    """What was expected and what came, in bins of about as many decisions each, in the order of the probability."""
+    parts = np.array_split(np.argsort(found, kind="stable"), min(bins, len(found)))
+    return [
+        {"expected": float(found[p].mean()), "observed": float(good[p].mean()), "decisions": float(len(p))}
+        for p in parts
+    ]
 
 
 def _abstaining(found: Floats, good: Bools, threshold: float) -> dict[str, float | None]:
@@ -203,21 +215,6 @@ def _stability(earlier: Floats, later: Floats) -> float:
         counts = np.bincount(bins, minlength=len(edges) + 2) + 0.5
         shares.append(counts / counts.sum())
     return float(np.sum((shares[0] - shares[1]) * np.log(shares[0] / shares[1])))
-
-
-def holdout(data: Dataset) -> dict[str, Any]:
-    """Good outcomes where the control policy decided and where it did not; the difference with its standard error."""
-    judged = data.judged
-    good, control = judged.good > 0.5, judged.control
-    if not control.any() or control.all():
-        return {}
-    rows = {name: good[mask] for name, mask in (("control", control), ("engine", ~control))}
-    variance = sum(float(values.var()) / len(values) for values in rows.values())
-    return {
-        **{name: {"decisions": len(v), "share_good": float(v.mean())} for name, v in rows.items()},
-        "gain": float(rows["engine"].mean() - rows["control"].mean()),
-        "standard_error": float(np.sqrt(variance)),
-    }
 
 
 def gain(

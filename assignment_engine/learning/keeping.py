@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+KINDS = frozenset({"eta", "triage"})
+MOST_BYTES, MOST_MANIFEST_BYTES = 256 * 2**20, 2**20
 
 
 def keep(directory: Path, kind: str, content: Mapping[str, Any], texts: Mapping[str, str]) -> None:
@@ -29,6 +31,7 @@ def keep(directory: Path, kind: str, content: Mapping[str, Any], texts: Mapping[
         (fresh / f"{name}.txt").write_bytes(text.encode("ascii"))
     hashes = {name: _sha256(text.encode("ascii")) for name, text in texts.items()}
     manifest = {"format": FORMAT, "kind": kind, "sha256": hashes, **content}
+    manifest["sha256_of_manifest"] = _of_manifest(manifest)
     (fresh / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
     if directory.exists():
         directory.rename(scratch / "old")
@@ -44,19 +47,55 @@ def kept(directory: Path, kind: str) -> tuple[dict[str, Any], dict[str, str]]:
     BundleError
         If anything is missing or not what was written; LightGBM is shown nothing else.
     """
-    try:
-        manifest = json.loads((directory / MANIFEST).read_text("utf-8"))
-        texts = {name: (directory / f"{name}.txt").read_bytes() for name in manifest["sha256"]}
-    except OSError as exc:
-        raise BundleError(f"{directory}: cannot read it: {exc.strerror}") from exc
-    except (ValueError, KeyError, TypeError) as exc:
-        raise BundleError(f"{directory}: {MANIFEST} is damaged") from exc
+    manifest = _manifest(directory)
     if manifest.get("format") != FORMAT or manifest.get("kind") != kind:
         raise BundleError(f"{directory}: expected models of kind {kind!r} in format {FORMAT}")
+    if manifest.get("sha256_of_manifest") != _of_manifest(manifest):
+        raise BundleError(f"{directory}: {MANIFEST} is not as it was written")
+    hashes = manifest.get("sha256")
+    if not isinstance(hashes, dict):
+        raise BundleError(f"{directory}: {MANIFEST} is damaged")
+    texts = {name: _read(directory / f"{name}.txt", MOST_BYTES) for name in hashes}
     for name, content in texts.items():
-        if _sha256(content) != manifest["sha256"][name]:
+        if _sha256(content) != hashes[name]:
             raise BundleError(f"{directory}: the sha256 of {name}.txt is not the one in the manifest")
-    return manifest, {name: content.decode("ascii") for name, content in texts.items()}
+    return manifest, {name: content.decode("ascii", errors="replace") for name, content in texts.items()}
+
+
+def kind_of(directory: Path) -> str | None:
+    """The kind of the models in a directory by their manifest; None where nothing of this kind can be read there."""
+    try:
+        kind = _manifest(directory).get("kind")
+    except BundleError:
+        return None
+    return kind if isinstance(kind, str) else None
+
+
+def _manifest(directory: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(_read(directory / MANIFEST, MOST_MANIFEST_BYTES))
+    except (ValueError, RecursionError) as exc:
+        raise BundleError(f"{directory}: {MANIFEST} is damaged") from exc
+    if not isinstance(manifest, dict):
+        raise BundleError(f"{directory}: {MANIFEST} is damaged")
+    return manifest
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as exc:
+        raise BundleError(f"{path.parent}: cannot read it: {exc.strerror}") from exc
+    if len(content) > limit:
+        raise BundleError(f"{path} is larger than {limit} bytes")
+    return content
+
+
+def _of_manifest(manifest: Mapping[str, Any]) -> str:
+    """The hash of everything else in a manifest, however it is laid out."""
+    told = {name: value for name, value in manifest.items() if name != "sha256_of_manifest"}
+    return _sha256(json.dumps(told, sort_keys=True).encode("ascii"))
 
 
 def booster(text: str) -> Booster:

@@ -248,6 +248,7 @@ def _dataset(made: Sequence[_Made], now: datetime) -> Dataset:
         decided_at=np.array([int(d.decided_at.timestamp()) for d in known], dtype="datetime64[s]"),
         known_at=np.array([int(d.known_at.timestamp()) for d in known], dtype="datetime64[s]"),
         propensity=np.full(count, np.nan),
+        randomised=np.zeros(count, dtype=np.bool_),
         control=np.zeros(count, dtype=np.bool_),
         by_human=np.zeros(count, dtype=np.bool_),
         department=np.full(count, "", dtype=object),

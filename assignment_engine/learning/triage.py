@@ -7,56 +7,48 @@ the weight that was best on the newest tasks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from assignment_engine.domain.errors import TrainingError
+from assignment_engine.domain.errors import BundleError, TrainingError
 from assignment_engine.domain.records import Record
-from assignment_engine.features.arrays import Bools, Floats, Ints, floats
-from assignment_engine.learning.keeping import keep, kept
-from assignment_engine.learning.readers import Learner, Reader
+from assignment_engine.features.arrays import Floats, Ints, floats
+from assignment_engine.learning.finished import Finished
+from assignment_engine.learning.readers import Learner, Reader, as_told
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-KIND = "triage"
+FIELDS = ("category", "complexity", "hours")
 FEWEST = 200
-FEWEST_OF_CATEGORY = 20
+FEWEST_OF_CATEGORY, MOST_CATEGORIES = 20, 60
 OTHER = "other"
 COMMON_IN = 8
-SEEN_IN, MOST_TERMS = 2, 30_000
+SEEN_IN, MOST_TERMS, MOST_NUMBERS = 2, 30_000, 1_000_000
+TELLING = 3
+_BETWEEN = r"\W+(?:\w\W+)*"  # single letters are no words
 
 
 class Guess(Record):
-    """What the words of one task say; None where the model has not learned it. `confidence` is the category's."""
+    """What the words of one task say of one field: how likely it is right, and the words that told most."""
 
-    category: str | None = None
-    confidence: float = 0.0
-    complexity: float | None = None
-    hours: float | None = None
+    value: str | float
+    confidence: float
+    words: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Finished:
-    """k finished tasks: their words, category, complexity 0–1 and hours; NaN and None where not known."""
-
-    texts: Sequence[str]
-    category: Sequence[str | None]
-    complexity: Floats
-    hours: Floats
-
-    def take(self, rows: Bools) -> Finished:
-        kept_rows = np.flatnonzero(rows).tolist()
-        return Finished(
-            [self.texts[i] for i in kept_rows],
-            [self.category[i] for i in kept_rows],
-            self.complexity[rows],
-            self.hours[rows],
-        )
+Guesses = Mapping[str, Guess]
+Answers = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -69,64 +61,116 @@ class TriageModel:
     categories: tuple[str, ...]
     readers: Mapping[str, Reader] = field(repr=False)
 
-    def guess(self, texts: Sequence[str]) -> tuple[Guess, ...]:
-        """One guess for each text, in their order."""
+    def guess(self, texts: Sequence[str], sure: float = 0.0) -> tuple[Guesses, ...]:
+        """What each text says of each field that was learned, where that is at least so `sure`; a rare category is not
+        named."""
         if not texts:
             return ()
-        weights = _vectorizer(self.terms, self.idf).transform(texts).tocsr()
-        found = {name: reader.read(weights, self.common) for name, reader in self.readers.items()}
-        return tuple(self._guess({name: values[row] for name, values in found.items()}) for row in range(len(texts)))
+        weights, plain = self.weights(texts), [_Plain.of(text) for text in texts]
+        guesses: list[dict[str, Guess]] = [{} for _ in texts]
+        for name, reader in self.readers.items():
+            read = reader.read(weights, self.common)
+            outputs = read.values.argmax(axis=1)
+            for row in np.flatnonzero(read.confidence >= sure).tolist():
+                output = int(outputs[row])
+                if name == "category" and self.categories[output] == OTHER:
+                    continue
+                part = slice(weights.indptr[row], weights.indptr[row + 1])
+                told = _told(reader.linear, output, weights.indices[part], weights.data[part])
+                guesses[row][name] = Guess(
+                    value=self._value(name, output, read.values[row]),
+                    confidence=float(read.confidence[row]),
+                    words=self._standing(told, plain[row]),
+                )
+        return tuple(guesses)
 
-    def _guess(self, found: Mapping[str, Floats]) -> Guess:
-        values: dict[str, Any] = {}
-        if "category" in found:
-            best = int(np.argmax(found["category"]))
-            named = self.categories[best] if self.categories[best] != OTHER else None
-            values |= {"category": named, "confidence": float(found["category"][best])}
-        if "complexity" in found:
-            values["complexity"] = float(np.clip(found["complexity"][0], 0.0, 1.0))
-        if "hours" in found:
-            values["hours"] = float(max(np.expm1(found["hours"][0]), 0.0))
-        return Guess(**values)
+    def weights(self, texts: Sequence[str]) -> csr_matrix:
+        """How much each word counts in each text, shape (k, terms)."""
+        found: csr_matrix = self._vectorizer.transform(texts).tocsr()
+        return found
 
-    def save(self, directory: Path) -> None:
-        readers = {
-            name: {
-                "linear": reader.linear.tolist(),
-                "share": reader.share,
-                "log_counts": None if reader.log_counts is None else reader.log_counts.tolist(),
-            }
-            for name, reader in self.readers.items()
-        }
-        content = {
-            "terms": list(self.terms),
+    def only(self, names: Collection[str]) -> TriageModel:
+        """The same with these fields alone."""
+        return replace(self, readers={name: reader for name, reader in self.readers.items() if name in names})
+
+    def answers(self, name: str, texts: Sequence[str]) -> tuple[Answers, Floats]:
+        """The answers about one field, and how likely each is right; `""` for a category that is not named."""
+        read = self.readers[name].read(self.weights(texts), self.common)
+        if name != "category":
+            return as_told(name, read.values[:, 0]), read.confidence
+        names = np.array(["" if name == OTHER else name for name in self.categories], dtype=object)
+        return names[read.values.argmax(axis=1)], read.confidence
+
+    @cached_property
+    def _vectorizer(self) -> TfidfVectorizer:
+        return _vectorizer(self.terms, self.idf)
+
+    def _value(self, name: str, output: int, values: Floats) -> str | float:
+        return self.categories[output] if name == "category" else float(as_told(name, values[:1])[0])
+
+    def _standing(self, columns: Sequence[int], text: _Plain) -> tuple[str, ...]:
+        """The words of these columns as they stand in the text, those that told most first."""
+        terms = _apart(self.terms[column] for column in columns)
+        return tuple(words for words in map(text.standing, terms) if words)[:TELLING]
+
+    def texts(self) -> dict[str, str]:
+        """Everything as texts, by name: LightGBM's own of each field, and one with the numbers of all of them."""
+        numbers = {
+            "terms": self.terms,
             "idf": self.idf.tolist(),
             "common": self.common.tolist(),
-            "categories": list(self.categories),
-            "readers": readers,
+            "categories": self.categories,
+            "readers": {
+                name: {
+                    "linear": reader.linear.tolist(),
+                    "share": reader.share,
+                    "log_counts": None if reader.log_counts is None else reader.log_counts.tolist(),
+                    "trust": reader.trust.tolist(),
+                }
+                for name, reader in self.readers.items()
+            },
         }
-        keep(directory, KIND, content, {name: reader.text for name, reader in self.readers.items()})
+        return {"words": json.dumps(numbers), **{name: reader.text for name, reader in self.readers.items()}}
 
     @classmethod
-    def load(cls, directory: Path) -> TriageModel:
+    def from_texts(cls, texts: Mapping[str, str]) -> TriageModel:
         """
         Raises
         ------
         BundleError
-            If the directory does not hold what was saved.
+            If the texts are not those of a whole, consistent model; LightGBM is shown nothing else.
         """
-        manifest, texts = kept(directory, KIND)
+        try:
+            model = cls._read(texts)
+        except (KeyError, TypeError, ValueError, IndexError) as exc:
+            raise BundleError(f"what was learned of words is damaged: {type(exc).__name__}: {exc}") from exc
+        for name, reader in model.readers.items():
+            if (name == "category") != (reader.log_counts is not None):
+                raise BundleError(f"the reader of {name} is one of another field")
+            reader.check(len(model.terms), model.common)
+        return model
+
+    @classmethod
+    def _read(cls, texts: Mapping[str, str]) -> TriageModel:
+        numbers = json.loads(texts["words"])
         readers = {
             name: Reader(
-                floats(reader["linear"]),
+                floats(numbers["readers"][name]["linear"]),
                 texts[name],
-                float(reader["share"]),
-                None if reader["log_counts"] is None else floats(reader["log_counts"]),
+                float(numbers["readers"][name]["share"]),
+                None if name != "category" else floats(numbers["readers"][name]["log_counts"]),
+                floats(numbers["readers"][name]["trust"]),
             )
-            for name, reader in manifest["readers"].items()
+            for name in FIELDS
+            if name in numbers["readers"]
         }
-        common = np.array(manifest["common"], dtype=np.int64)
-        return cls(tuple(manifest["terms"]), floats(manifest["idf"]), common, tuple(manifest["categories"]), readers)
+        terms, idf = tuple(map(str, numbers["terms"])), floats(numbers["idf"])
+        common, categories = np.array(numbers["common"], dtype=np.int64), tuple(map(str, numbers["categories"]))
+        if len(idf) != len(set(terms)) or not all(0 <= column < len(terms) for column in common.tolist()):
+            raise ValueError("terms and their weights")
+        if "category" in readers and len(readers["category"].linear) != len(categories):
+            raise ValueError("categories")
+        return cls(terms, idf, common, categories, readers)
 
 
 def train_triage(finished: Finished, *, seed: int = 1) -> TriageModel:
@@ -137,16 +181,22 @@ def train_triage(finished: Finished, *, seed: int = 1) -> TriageModel:
     Raises
     ------
     TrainingError
-        If fewer than 200 tasks have words.
+        If fewer than 200 tasks have words, or they share none.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415  (takes seconds to import)
 
     if sum(bool(text.strip()) for text in finished.texts) < FEWEST:
-        raise TrainingError(f"{len(finished.texts)} tasks with words are too few to learn triage from")
-    vectorizer = TfidfVectorizer(**_OPTIONS, min_df=SEEN_IN, max_features=MOST_TERMS)
-    weights = vectorizer.fit_transform(finished.texts).tocsr()
+        raise TrainingError(f"{len(finished)} tasks with words are too few to learn triage from")
+    codes, categories = coded(finished.category)
+    terms = min(MOST_TERMS, MOST_NUMBERS // len(categories))
+    vectorizer = TfidfVectorizer(**_OPTIONS, min_df=SEEN_IN, max_features=terms)
+    try:
+        weights = vectorizer.fit_transform(finished.texts).tocsr()
+    except ValueError as exc:
+        raise TrainingError("no word stands in two tasks") from exc
     learner = Learner(np.flatnonzero(weights.getnnz(axis=0) >= COMMON_IN), seed)
-    codes, categories = _coded(finished.category)
+    if not len(learner.common):
+        raise TrainingError(f"no word stands in {COMMON_IN} tasks")
     readers: dict[str, Reader] = {}
     if len(categories) > 1 and (codes >= 0).sum() >= FEWEST:
         readers["category"] = learner.blended("category", weights[codes >= 0], codes[codes >= 0], len(categories))
@@ -154,8 +204,8 @@ def train_triage(finished: Finished, *, seed: int = 1) -> TriageModel:
         known = np.isfinite(values)
         if known.sum() >= FEWEST:
             readers[name] = learner.blended(name, weights[known], values[known], 1)
-    terms = tuple(vectorizer.get_feature_names_out().tolist())
-    return TriageModel(terms, floats(vectorizer.idf_), learner.common, categories, readers)
+    words = tuple(vectorizer.get_feature_names_out().tolist())
+    return TriageModel(words, floats(vectorizer.idf_), learner.common, categories, readers)
 
 
 _OPTIONS: dict[str, Any] = {
@@ -172,10 +222,56 @@ def _vectorizer(terms: Sequence[str], idf: Floats) -> TfidfVectorizer:
     return vectorizer
 
 
-def _coded(names: Sequence[str | None]) -> tuple[Ints, tuple[str, ...]]:
-    """A code for each task, −1 without a category; categories of fewer than 20 tasks share one."""
-    words, counts = np.unique([name for name in names if name is not None] or [OTHER], return_counts=True)
-    common = [str(word) for word, count in zip(words, counts, strict=True) if count >= FEWEST_OF_CATEGORY]
+def _told(linear: Floats, output: int, columns: NDArray[np.signedinteger], weights: Floats) -> list[int]:
+    """Which of these columns told most for this output, more than for the mean of all; for a number, either way."""
+    if len(linear) == 1:
+        told = np.abs(weights * linear[0, columns])
+    else:
+        told = weights * (linear[output, columns] - linear[:, columns].mean(axis=0))
+    order = np.argsort(-told, kind="stable")[: 3 * TELLING]
+    return [int(columns[i]) for i in order if told[i] > 0.0]
+
+
+def _apart(terms: Iterable[str]) -> list[str]:
+    """Those that share no word with one before."""
+    kept: list[str] = []
+    seen: set[str] = set()
+    for term in terms:
+        if seen.isdisjoint(term.split(" ")):
+            kept.append(term)
+        seen.update(term.split(" "))
+    return kept
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """A text without accents, as its words were learned; `at` is where each letter stands in the `text`."""
+
+    text: str
+    plain: str
+    at: Sequence[int]
+
+    @classmethod
+    def of(cls, text: str) -> _Plain:
+        if text.isascii():
+            return cls(text, text, range(len(text)))
+        letters = [(letter, at) for at, whole in enumerate(text) for letter in unicodedata.normalize("NFKD", whole)]
+        kept = [(letter, at) for letter, at in letters if not unicodedata.combining(letter)]
+        return cls(text, "".join(letter for letter, _ in kept), [at for _, at in kept])
+
+    def standing(self, term: str) -> str | None:
+        """The words of a term in their own spelling."""
+        pattern = _BETWEEN.join(map(re.escape, term.split(" ")))
+        found = re.search(rf"(?<!\w){pattern}(?!\w)", self.plain, re.IGNORECASE)
+        return None if found is None else self.text[self.at[found.start()] : self.at[found.end() - 1] + 1]
+
+
+def coded(names: Sequence[str | None]) -> tuple[Ints, tuple[str, ...]]:
+    """A code for each task, −1 without a category; all but the 60 most common ones share one, and those of fewer than
+    20 tasks."""
+    counts = Counter(name for name in names if name is not None)
+    ranked = sorted(counts, key=lambda name: (-counts[name], name))[:MOST_CATEGORIES]
+    common = sorted(name for name in ranked if counts[name] >= FEWEST_OF_CATEGORY)
     categories = tuple(dict.fromkeys([*common, OTHER]))
     index = {name: code for code, name in enumerate(categories)}
     return np.array([-1 if name is None else index.get(name, index[OTHER]) for name in names]), categories

@@ -11,20 +11,27 @@ from pathlib import Path
 
 from assignment_engine.domain.errors import InvalidInputError, UnreadableFileError
 from assignment_engine.domain.files import FileProcessingMetrics, UseCase
+from assignment_engine.features.arrays import Bools
 from assignment_engine.quality.checking import check_table
-from assignment_engine.quality.duplicates import deduplicate_table
+from assignment_engine.quality.duplicates import Deduplicated, deduplicate_table
 from assignment_engine.quality.filling import fill_table
 from assignment_engine.quality.html import render
 from assignment_engine.quality.options import QualityOptions
 from assignment_engine.quality.problems import found
 from assignment_engine.quality.reading import TableFile, read_file
 from assignment_engine.quality.report import (
+    ChangedAssignment,
     Checked,
     DuplicateReport,
     DuplicateResult,
     FileKindOfResult,
+    FullReport,
     Impact,
+    ImpactNotComputed,
+    ImpactResult,
+    ImpactTotals,
     JobResults,
+    Judge,
     MappedId,
     OutputFile,
     Progress,
@@ -34,10 +41,12 @@ from assignment_engine.quality.report import (
     silent,
 )
 from assignment_engine.quality.report import FilledColumn as Fill
+from assignment_engine.quality.rules import DECIDING
 from assignment_engine.quality.table import Table
 from assignment_engine.quality.writing import safe_stem, write_records, write_table
 
 ALL = (UseCase.UC1, UseCase.UC4)
+CHANGES_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -122,12 +131,15 @@ def process_file(
     reference: Path | None = None,
     options: QualityOptions | None = None,
     progress: Progress = silent,
+    judge: Judge | None = None,
 ) -> Processed:
     """Check a file, fill its gaps (UC1), merge its duplicates (UC4), and write the results to `out_dir`.
 
     Written are `<stem>.cleaned.csv`, `<stem>.deduplicated.csv`, `<stem>.id-map.csv` and `<stem>.review.csv`,
-    `<stem>.final.csv` (the last of the first two) and `<stem>.report.html`. The original is not touched. A second run
-    writes the same files again.
+    `<stem>.final.csv` (the last of the first two), `<stem>.report.html` and `<stem>.report.json` (`FullReport`). The
+    original is not touched. A second run writes the same files again. On a file of tasks or employees, `judge` says
+    what the suspect rows (errors, warnings, and duplicates where UC4 was asked for) mean for a plan; the assignments
+    that change go to `<stem>.impact.csv`.
 
     Raises
     ------
@@ -143,24 +155,46 @@ def process_file(
     out_dir.mkdir(parents=True, exist_ok=True)
     output = _Output(out_dir, safe_stem(path.name))
     progress("reading", 0.0)
-    file = read_file(path, options)
-    other = _reference(reference, options)
-    checked = check_table(file.table, other, options, file=file, progress=_part(progress, 0.05, 0.3)).report
-    report, table = _named(checked, path, reference), file.table
-    fills: tuple[Fill, ...] = ()
-    sparse = duplicates = None
+    file, other = read_file(path, options), _reference(reference, options)
+    checked = check_table(file.table, other, options, file=file, progress=_part(progress, 0.05, 0.3))
+    found, table = _Found(_named(checked.report, path, reference), checked.suspect), file.table
     if UseCase.UC1 in use_cases:
-        table, fills = _fill_gaps(table, output, options, _part(progress, 0.3, 0.5))
-        sparse = _sparse_result(report, check_table(table, other, options, file=file).report, fills)
+        table, found.fills = _fill_gaps(table, output, options, _part(progress, 0.3, 0.5))
+        found.sparse = _sparse_result(found.report, check_table(table, other, options, file=file).report, found.fills)
     if UseCase.UC4 in use_cases:
-        duplicates = _merge_duplicates(table, output, options, _part(progress, 0.5, 0.9))
+        merged = _merge_duplicates(table, output, options, _part(progress, 0.5, 0.8))
+        found.duplicates, found.suspect = merged.report, found.suspect | ~merged.kept
     _link_final(output)
-    write_report(output.add("report.html", FileKindOfResult.REPORT), report, fills, duplicates)
+    progress("planning", 0.8)
+    if judge and found.report.file_kind in DECIDING:
+        found.impact = judge(found.report.file_kind, file.table, found.suspect)
+    results = _told(found, output)
     progress("done", 1.0)
-    merges = _duplicate_result(duplicates) if duplicates else None
-    results = JobResults(files=tuple(output.files), uc1=sparse, uc4=merges)
-    metrics = _metrics(file, report, merges, time.perf_counter() - started)
-    return Processed(results, metrics, report, fills, duplicates)
+    metrics = _metrics(file, found.report, results.uc4, time.perf_counter() - started)
+    return Processed(results, metrics, found.report, found.fills, found.duplicates)
+
+
+@dataclass
+class _Found:
+    """What became known about a file, step by step."""
+
+    report: QualityReport
+    suspect: Bools
+    fills: tuple[Fill, ...] = ()
+    sparse: SparseResult | None = None
+    duplicates: DuplicateReport | None = None
+    impact: Impact | ImpactNotComputed | None = None
+
+
+def _told(found: _Found, output: _Output) -> JobResults:
+    """Everything that was found, in reports and in short."""
+    impact = _impact_result(found.impact, output)
+    page = output.add("report.html", FileKindOfResult.REPORT)
+    write_report(page, found.report, found.fills, found.duplicates, found.impact)
+    full = FullReport(report=found.report, fills=found.fills, duplicates=found.duplicates, impact=impact)
+    output.add("report.json", FileKindOfResult.REPORT).write_text(full.model_dump_json(), "utf-8")
+    merges = _duplicate_result(found.duplicates) if found.duplicates else None
+    return JobResults(files=tuple(output.files), uc1=found.sparse, uc4=merges, impact=impact)
 
 
 def _metrics(
@@ -179,7 +213,7 @@ def write_report(
     report: QualityReport,
     fills: tuple[Fill, ...] = (),
     duplicates: DuplicateReport | None = None,
-    impact: Impact | None = None,
+    impact: Impact | ImpactNotComputed | None = None,
 ) -> None:
     """The report as one HTML file that needs nothing else."""
     path.write_text(render(report, fills, duplicates, impact), "utf-8")
@@ -200,13 +234,25 @@ def _fill_gaps(
     return filled.table, filled.columns
 
 
-def _merge_duplicates(table: Table, output: _Output, options: QualityOptions, progress: Progress) -> DuplicateReport:
+def _merge_duplicates(table: Table, output: _Output, options: QualityOptions, progress: Progress) -> Deduplicated:
     merged = deduplicate_table(table, options, progress)
     path = output.add("deduplicated.csv", FileKindOfResult.DEDUPLICATED)
     write_table(path, merged.table, escape=options.escape_formulas)
     write_records(output.add("id-map.csv", FileKindOfResult.REPORT), MappedId, merged.mapped)
     write_records(output.add("review.csv", FileKindOfResult.REPORT), ReviewPair, merged.review)
-    return merged.report
+    return merged
+
+
+def _impact_result(
+    impact: Impact | ImpactNotComputed | None, output: _Output
+) -> ImpactResult | ImpactNotComputed | None:
+    """The impact as a job tells it: the first changes in its results, all of them in a file."""
+    if not isinstance(impact, Impact):
+        return impact
+    path = output.add("impact.csv", FileKindOfResult.REPORT)
+    write_records(path, ChangedAssignment, impact.changes)
+    totals = {name: getattr(impact, name) for name in ImpactTotals.model_fields}
+    return ImpactResult(**totals, changes=impact.changes[:CHANGES_LISTED], file=path.name)
 
 
 def _link_final(output: _Output) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from assignment_engine.quality.kinds import Kind
-from assignment_engine.quality.report import DuplicateReport, FilledColumn, Impact, QualityReport
+from assignment_engine.quality.report import DuplicateReport, FilledColumn, Impact, ImpactNotComputed, QualityReport
 
 ROWS_SHOWN = 200
 _STYLE = """
@@ -19,6 +19,7 @@ tr:nth-child(even) td { background: #f5f6f8 } th { border-bottom: 2px solid #c9c
  display: block; height: 100% } small { color: #556 }
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_DECISIONS = "What it means for decisions"
 
 
 class _Markup(str):
@@ -31,7 +32,7 @@ def render(
     report: QualityReport,
     fills: Sequence[FilledColumn] = (),
     duplicates: DuplicateReport | None = None,
-    impact: Impact | None = None,
+    impact: Impact | ImpactNotComputed | None = None,
 ) -> str:
     """The page."""
     title = f"Data quality: {report.file or 'table'}"
@@ -189,13 +190,16 @@ def _duplicates(report: DuplicateReport | None) -> str:
     return _section("Duplicates", _table(("", ""), facts))
 
 
-def _impact(impact: Impact | None) -> str:
+def _impact(impact: Impact | ImpactNotComputed | None) -> str:
     if impact is None:
         return ""
+    if isinstance(impact, ImpactNotComputed):
+        return _section(_DECISIONS, f"<p>Not computed: {escape(impact.reason)}.</p>")
+    suspect = impact.suspect_tasks + impact.suspect_employees
     facts = (
-        f"With the {impact.suspect_tasks + impact.suspect_employees:,} suspect rows the {impact.method} plan assigns "
-        f"{impact.assigned_with:,} tasks with a total score of {impact.total_score_with:,.2f}; without them "
-        f"{impact.assigned_without:,} tasks and {impact.total_score_without:,.2f}. {impact.changed:,} assignments "
+        f"With the {suspect:,} suspect rows that can be planned (those that are double among them) the {impact.method} "
+        f"plan assigns {impact.assigned_with:,} tasks with a total score of {impact.total_score_with:,.2f}; without "
+        f"them {impact.assigned_without:,} tasks and {impact.total_score_without:,.2f}. {impact.changed:,} assignments "
         f"change; a score of {impact.at_stake:,.2f} ({impact.share_at_stake:.1%}) depends on rows that cannot be "
         f"trusted."
     )
@@ -211,4 +215,4 @@ def _impact(impact: Impact | None) -> str:
         for change in impact.changes
     ]
     head = ("task", "", "person with", "person without", "score with", "score without")
-    return _section("What it means for decisions", f"<p>{escape(facts)}</p>{_table(head, rows) if rows else ''}")
+    return _section(_DECISIONS, f"<p>{escape(facts)}</p>{_table(head, rows) if rows else ''}")

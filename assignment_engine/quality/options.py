@@ -20,7 +20,7 @@ class ReadLimits(Record):
     lines is taken for one with an unclosed quote. The other bounds refuse the file.
     """
 
-    file_bytes: Units = 1_000_000_000
+    file_bytes: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000_000)] = 1_000_000_000
     line_bytes: Units = 1_000_000
     row_lines: Units = 1_000
     rows: Units = 5_000_000

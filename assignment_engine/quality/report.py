@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import Field
 
@@ -175,16 +175,8 @@ class DuplicateResult(Record):
     merged_cells: int
 
 
-class JobResults(Record):
-    """What a job answers: its files, and what each agent did (None where it was not asked)."""
-
-    files: tuple[OutputFile, ...]
-    uc1: SparseResult | None = None
-    uc4: DuplicateResult | None = None
-
-
-class Impact(Record):
-    """What the suspect rows mean for a plan: made with them and without them.
+class ImpactTotals(Record):
+    """Two plans in numbers: one with the suspect rows, one without.
 
     `at_stake` is Σ score of the assignments that change: those that only one plan has, and those of tasks whose person
     differs (the larger score of the two). `total_score` is that of all assignments of a plan.
@@ -200,7 +192,6 @@ class Impact(Record):
     total_score_without: float
     at_stake: float
     share_at_stake: float
-    changes: tuple[ChangedAssignment, ...]
     changed: int
 
 
@@ -208,11 +199,56 @@ class ChangedAssignment(Record):
     """A task that another person gets, or nobody, once the suspect rows are gone."""
 
     task_id: str
-    suspect: bool = Field(description="whether the task's own row is suspect")
+    suspect: bool = Field(description="whether a row of this assignment is suspect: of the task, or of the person")
     employee_with: str | None
     employee_without: str | None
     score_with: float | None
     score_without: float | None
 
 
-Impact.model_rebuild()
+class Impact(ImpactTotals):
+    """What the suspect rows mean for a plan; `changes` begin with the highest scores."""
+
+    changes: tuple[ChangedAssignment, ...]
+
+
+class ImpactNotComputed(Record):
+    """Why nobody knows what the suspect rows mean."""
+
+    computed: Literal[False] = False
+    reason: str
+
+
+class ImpactResult(ImpactTotals):
+    """The impact in a job's results: the first changes; all of them are in `file`."""
+
+    computed: Literal[True] = True
+    changes: tuple[ChangedAssignment, ...]
+    file: str
+
+
+class JobResults(Record):
+    """What a job answers: its files, what each agent did (None where it was not asked), and what it means for a plan.
+
+    `impact` is None where the file is none of tasks or employees, or where nobody could plan.
+    """
+
+    files: tuple[OutputFile, ...]
+    uc1: SparseResult | None = None
+    uc4: DuplicateResult | None = None
+    impact: ImpactResult | ImpactNotComputed | None = None
+
+
+class FullReport(Record):
+    """Everything about one file, for programs: the HTML report says the same for people."""
+
+    report: QualityReport
+    fills: tuple[FilledColumn, ...]
+    duplicates: DuplicateReport | None
+    impact: ImpactResult | ImpactNotComputed | None
+
+
+class Judge(Protocol):
+    """Says what suspect rows of a file of tasks or employees mean for decisions. `suspect` has the shape (rows,)."""
+
+    def __call__(self, kind: FileKind, table: Table, suspect: Bools) -> Impact | ImpactNotComputed: ...

@@ -29,6 +29,9 @@ class FileKind(StrEnum):
     OTHER = "other"
 
 
+DECIDING = (FileKind.TASKS, FileKind.EMPLOYEES)
+"""The files that a plan is made of."""
+
 RECORDS: Mapping[FileKind, type[Record]] = {
     FileKind.EMPLOYEES: Employee,
     FileKind.TASKS: Task,

@@ -102,4 +102,8 @@ def write_records(path: Path, kind: type[BaseModel], records: Iterable[BaseModel
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return ";".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from assignment_engine.domain.errors import BundleError
 from assignment_engine.domain.plans import Explanation, Term
 from assignment_engine.features.arrays import Floats, Ints
-from assignment_engine.features.definition import FEATURE_NAMES, declared_sets, feature_matrix
+from assignment_engine.features.definition import FEATURE_NAMES, feature_matrix
 from assignment_engine.features.pairs import Loads, Pairs
 from assignment_engine.scoring.bundle import Bundle, Predictor
 from assignment_engine.scoring.forest.readiness import pays
@@ -51,14 +51,12 @@ class LightGbmScorer:
     @cached_property
     def not_covered(self) -> str | None:
         """Why the compiled forest cannot score this model; None when it can."""
-        if declared := declared_sets(self.features):
-            return f"it declares the feature sets {' and '.join(declared)}"
-        return not_covered(self.bundle.trees)
+        return not_covered(self.bundle.trees, self.features)
 
     @cached_property
     def forest(self) -> Forest:
         """The model as bit masks, if it is covered."""
-        return compile_forest(self.bundle.trees)
+        return compile_forest(self.bundle.trees, self.features)
 
     def describe(self) -> str:
         """What computes the scores of a whole problem, and why."""

@@ -15,8 +15,8 @@ from assignment_engine.scoring.tree_text import Tree, check_patterns, expect, re
 _INFO = r"(none|\[[^\s:\[\]]+:[^\s:\[\]]+\]|-?\d+(:-?\d+)*)"  # constant, range of numbers, or categories
 _HEADER = {
     "version": r"v4",
-    "num_class": r"1",
-    "num_tree_per_iteration": r"1",
+    "num_class": r"[1-9]\d{0,3}",
+    "num_tree_per_iteration": r"[1-9]\d{0,3}",
     "label_index": r"0",
     "max_feature_idx": r"\d+",
     "objective": r"[\w :.+-]+",
@@ -29,13 +29,13 @@ _PARAMETER = re.compile(r"\[\w+: [^\]\n]*\]")
 _PANDAS = "pandas_categorical:"
 
 
-def read_trees(text: str, features: Sequence[str], objective: str) -> tuple[Tree, ...]:
-    """The trees of a LightGBM model over `features`.
+def read_trees(text: str, features: Sequence[str], objective: str, classes: int = 1) -> tuple[Tree, ...]:
+    """The trees of a LightGBM model over `features`; with several `classes` each round has a tree for each.
 
     Raises
     ------
     BundleError
-        If the text is not a whole, consistent model of one class over exactly these features.
+        If the text is not a whole, consistent model of so many classes over exactly these features.
     """
     if not text.isascii():
         raise refused("it holds other than ASCII characters")
@@ -44,6 +44,9 @@ def read_trees(text: str, features: Sequence[str], objective: str) -> tuple[Tree
     expect(header["feature_names"].split() == list(features), "its features are not those of the manifest")
     expect(header["objective"] == objective, f"its objective {header['objective']!r} is not that of the manifest")
     expect(int(header["max_feature_idx"]) == len(features) - 1, "max_feature_idx does not fit the features")
+    for name in ("num_class", "num_tree_per_iteration"):
+        expect(int(header[name]) == classes, f"{name} is not {classes}")
+    expect(len(header["tree_sizes"].split()) % classes == 0, "a round lacks trees")
     for name in ("feature_infos", "monotone_constraints"):
         expect(name not in header or len(header[name].split()) == len(features), f"{name} does not fit the features")
     blocks, rest = _blocks(text, len(head) + len(gap), [int(size) for size in header["tree_sizes"].split()])

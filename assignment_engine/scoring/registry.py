@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from importlib.resources import files
 from pathlib import Path
-from uuid import uuid4
 
 from assignment_engine.domain.errors import BundleError
 from assignment_engine.domain.types import ID_PATTERN
 from assignment_engine.scoring.bundle import Bundle, load_bundle
+from assignment_engine.scoring.champion import CHAMPION_FILE, Champion, alone, read_champion, replace_champion
 from assignment_engine.scoring.fallback import WeightedFallback
 from assignment_engine.scoring.lightgbm_scorer import LightGbmScorer
 from assignment_engine.scoring.protocol import Scorer
-
-CHAMPION_FILE = "champion.json"
 
 
 def shipped_models() -> Path:
@@ -46,17 +43,7 @@ def load_champion(model_dir: Path) -> Bundle:
 
 def champion_name(model_dir: Path) -> str:
     """The subdirectory that `champion.json` names."""
-    path = model_dir / CHAMPION_FILE
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except OSError as exc:
-        raise BundleError(f"{model_dir}: cannot read {CHAMPION_FILE}: {exc.strerror}") from exc
-    except (ValueError, RecursionError) as exc:
-        raise BundleError(f"{path} is not JSON: {exc}") from exc
-    name = content.get("version") if isinstance(content, dict) else None
-    if not isinstance(name, str) or not re.fullmatch(ID_PATTERN, name):
-        raise BundleError(f'{path}: expected {{"version": "<name of a subdirectory>"}}')
-    return name
+    return read_champion(model_dir).name
 
 
 def promote(model_dir: Path, name: str) -> None:
@@ -67,10 +54,14 @@ def promote(model_dir: Path, name: str) -> None:
     BundleError
         If it cannot; the champion stays.
     """
+    check_servable(model_dir, name)
+    with alone(model_dir):
+        generation = read_champion(model_dir).generation if (model_dir / CHAMPION_FILE).exists() else 0
+        replace_champion(model_dir, Champion(name, generation + 1))
+
+
+def check_servable(model_dir: Path, name: str) -> None:
+    """Raise BundleError if the bundle in subdirectory `name` cannot be served."""
     if not re.fullmatch(ID_PATTERN, name):
         raise BundleError(f"{name!r} is not the name of a bundle")
     LightGbmScorer(load_bundle(model_dir / name))
-    path = model_dir / CHAMPION_FILE
-    fresh = path.with_name(f".{CHAMPION_FILE}.{uuid4().hex}")  # several instances may promote at once
-    fresh.write_text(json.dumps({"version": name}) + "\n", "utf-8")
-    fresh.replace(path)

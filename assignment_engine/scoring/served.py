@@ -10,9 +10,10 @@ from time import monotonic
 
 from assignment_engine.domain.errors import BundleError
 from assignment_engine.scoring.bundle import MANIFEST_FILE
+from assignment_engine.scoring.champion import CHAMPION_FILE
 from assignment_engine.scoring.lightgbm_scorer import LightGbmScorer
 from assignment_engine.scoring.protocol import Scorer
-from assignment_engine.scoring.registry import CHAMPION_FILE, champion_name, load_champion, load_scorer
+from assignment_engine.scoring.registry import champion_name, load_champion, load_scorer
 
 LOOK_SECONDS = 5.0
 Stamp = tuple[str, int, int, int]

@@ -83,6 +83,7 @@ class MLService:
         return self._served.now().scorer
 
     def describe(self) -> ServiceDescription:
+        """What gives the scores at the moment, and why."""
         served = self._served.now()
         scorer = served.scorer
         return ServiceDescription(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from assignment_engine.domain.actors import Actor
-from assignment_engine.domain.assignments import Assignment
+from assignment_engine.domain.assignments import Assignment, AssignmentStatus
 from assignment_engine.domain.errors import NotFoundError
 from assignment_engine.domain.stored import Page
 from assignment_engine.domain.worklists import HistoryEntry, MyJob
@@ -43,6 +43,13 @@ def history_for(unit: UnitOfWork, assignment_id: str, actor: Actor) -> tuple[His
 def jobs_of(unit: UnitOfWork, employee_id: str, **listing: Any) -> Page[MyJob]:
     """One page of a person's assignments with their tickets, the latest first by default."""
     found = unit.assignments.list(employee_id=employee_id, **listing)
-    tickets = unit.assignments.tickets({assignment.task_id for assignment in found.items})
-    jobs = tuple(MyJob(**dict(assignment), ticket=tickets[assignment.task_id]) for assignment in found.items)
-    return Page(jobs, found.total, found.total_is_capped, found.page, found.limit, found.next_after)
+    return Page(
+        with_tickets(unit, found.items), found.total, found.total_is_capped, found.page, found.limit, found.next_after
+    )
+
+
+def with_tickets(unit: UnitOfWork, found: Sequence[Assignment]) -> tuple[MyJob, ...]:
+    """These assignments with what lists of jobs show of their tickets."""
+    tickets = unit.assignments.tickets({assignment.task_id for assignment in found})
+    ends = unit.assignments.offer_ends({a.id for a in found if a.status is AssignmentStatus.OFFERED})
+    return tuple(MyJob(**dict(a), ticket=tickets[a.task_id], offer_expires_at=ends.get(a.id)) for a in found)

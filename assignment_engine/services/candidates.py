@@ -13,6 +13,7 @@ from assignment_engine.domain.records import Record
 from assignment_engine.domain.types import TaskStatus
 from assignment_engine.features.arrays import Floats, Ints
 from assignment_engine.features.definition import feature_matrix
+from assignment_engine.scoring.held_out import scorer_of
 from assignment_engine.scoring.protocol import ScoreRow
 from assignment_engine.scoring.service import Candidate
 from assignment_engine.services.core import DecisionCore
@@ -51,12 +52,13 @@ def candidates(unit: UnitOfWork, core: DecisionCore, task_id: str, top_k: int = 
         problem = live_problem(unit, core, pending, employees, now)
     else:
         problem = core.problem(unit, [pending], employees, Constraints(), now)
+    scorer = scorer_of(problem.scorer, task_id)
     eligible = Eligibility.of(problem).candidates(0, problem.pairs.initial)
     row = problem.scorer.prepare(problem.pairs, problem.pairs.initial).row(0, eligible)
     scored = ~np.isnan(row.scores)
     return Candidates(
         task_id=task_id,
-        scorer=ScorerInfo(name=core.scorer.name, version=core.scorer.version),
+        scorer=ScorerInfo(name=scorer.name, version=scorer.version),
         candidates=_best(problem, eligible[scored], ScoreRow(row.scores[scored], row.raw[scored]), top_k),
         ineligible=tuple(_ineligible(problem, eligible, eligible[~scored])),
     )
@@ -65,12 +67,13 @@ def candidates(unit: UnitOfWork, core: DecisionCore, task_id: str, top_k: int = 
 def _best(problem: AllocationProblem, eligible: Ints, row: ScoreRow, top_k: int) -> tuple[Candidate, ...]:
     loads = load_ratio(problem.pairs.initial, problem.capacity, eligible)
     order = np.lexsort((eligible, loads, -rounded(row.raw), -rounded(row.scores)))[:top_k]
-    explanations = problem.scorer.explain(_features(problem, eligible[order])) if order.size else ()
+    scorer = scorer_of(problem.scorer, problem.tasks[0].task_id)
+    explanations = scorer.explain(_features(problem, eligible[order])) if order.size else ()
     return tuple(
         Candidate(
             employee_id=problem.employees[eligible[position]].employee_id,
             score=float(row.scores[position]),
-            confidence=problem.scorer.confidence,
+            confidence=scorer.confidence,
             load=float(loads[position]),
             explanation=explanation,
         )

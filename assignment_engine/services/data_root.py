@@ -5,9 +5,13 @@ Paths are told and kept relative to it, with slashes, so that each machine may h
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -132,9 +136,69 @@ class DataRoot:
         """
         return self.file(str(PurePosixPath(Own.RESULTS, job_id, name)))
 
+    def places_before(self, own: Own, moment: datetime) -> tuple[str, ...]:
+        """The names of what lies in one of the engine's own directories since before this moment, without links."""
+        with _opened(self._root.resolve() / own) as directory:
+            return tuple(name for name in _names(directory) if _is_older(directory, name, moment))
+
+    def clear(self, own: Own, name: str) -> bool:
+        """Delete such a place with everything in it, through no link; whether it is gone now."""
+        with _opened(self._root.resolve() / own) as directory:
+            if directory is None or "/" in name:
+                return False
+            try:
+                _delete(directory, name)
+            except FileNotFoundError:
+                return True
+            except OSError:
+                return False
+            return True
+
+    def uploads_in(self, place: str) -> tuple[str, ...]:
+        """The paths of what lies in one place for uploads."""
+        with _opened(self._root.resolve() / Own.UPLOADS) as directory, _opened_in(directory, place) as inner:
+            return tuple(str(PurePosixPath(Own.UPLOADS, place, name)) for name in _names(inner))
+
     def _made(self, directory: Path) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         return directory
+
+
+@contextmanager
+def _opened(place: str | Path, within: int | None = None) -> Iterator[int | None]:
+    """A directory held open, so that nobody can put another in its place; None where it is not there, or a link."""
+    opened = None
+    with suppress(OSError):
+        opened = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=within)
+    try:
+        yield opened
+    finally:
+        if opened is not None:
+            os.close(opened)
+
+
+def _opened_in(directory: int | None, name: str) -> AbstractContextManager[int | None]:
+    return nullcontext() if directory is None else _opened(name, directory)
+
+
+def _names(directory: int | None) -> list[str]:
+    names = [] if directory is None else sorted(os.listdir(directory))  # noqa: PTH208  (of a directory held open)
+    return [name for name in names if _can_be_kept(name)]
+
+
+def _delete(directory: int, name: str) -> None:
+    if stat.S_ISDIR(os.lstat(name, dir_fd=directory).st_mode):
+        shutil.rmtree(name, dir_fd=directory)
+    else:
+        os.unlink(name, dir_fd=directory)
+
+
+def _is_older(directory: int | None, name: str, moment: datetime) -> bool:
+    try:
+        found = os.lstat(name, dir_fd=directory)
+    except OSError:
+        return False
+    return not stat.S_ISLNK(found.st_mode) and found.st_mtime < moment.timestamp()
 
 
 def _is_plain_file(entry: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -11,12 +11,14 @@ from assignment_engine.allocation.problem import AllocationProblem
 from assignment_engine.allocation.verify import Violation, verify
 from assignment_engine.domain.assignments import Event, NewAssignment, advance
 from assignment_engine.domain.errors import InvalidInputError, PreviewConflictError, PreviewExpiredError
+from assignment_engine.domain.live import Locked
 from assignment_engine.domain.plans import Conflict, FinalizeResult, Plan, PlannedAssignment
 from assignment_engine.domain.records import StoredEmployee, StoredTask, Task
-from assignment_engine.domain.stored import StoredPreview, TrainingRow
-from assignment_engine.domain.types import TaskStatus, new_id, whole_seconds
+from assignment_engine.domain.stored import PlannedDecision, StoredPreview, TrainingRow
+from assignment_engine.domain.types import SECONDS_PER_HOUR, Arm, TaskStatus, new_id, whole_seconds
 from assignment_engine.features.definition import FEATURE_NAMES
-from assignment_engine.services.core import DecisionCore
+from assignment_engine.services.core import DecisionCore, person_facts, task_facts
+from assignment_engine.services.eta import Asked, EtaPredictor
 from assignment_engine.store.unit import UnitOfWork
 
 PLANNING_FIELDS = (
@@ -46,7 +48,7 @@ class OnConflict(StrEnum):
 
 
 def finalize(
-    core: DecisionCore, preview_id: str, on_conflict: OnConflict, actor: str, unit: UnitOfWork
+    core: DecisionCore, eta: EtaPredictor, preview_id: str, on_conflict: OnConflict, actor: str, unit: UnitOfWork
 ) -> FinalizeResult:
     """Write the assignments of a preview, with counters, training log, audit and events, in this unit of work."""
     stored = unit.previews.lock(preview_id)
@@ -61,7 +63,7 @@ def finalize(
         raise PreviewConflictError(preview_id, conflicts)
     left_out = {conflict.task_id for conflict in conflicts}
     kept = [row for row, a in enumerate(stored.preview.assignments) if a.task_id not in left_out]
-    result = _write(unit, stored, kept, today, actor, now, conflicts)
+    result = _write(unit, eta, stored, kept, today, actor, now, conflicts)
     unit.previews.finish(preview_id, result, now)
     return result
 
@@ -70,6 +72,14 @@ def finalize(
 class _Today:
     tasks: Mapping[str, StoredTask]
     employees: Mapping[str, StoredEmployee]
+
+    @property
+    def locked(self) -> Locked:
+        """What need not be read again."""
+        return Locked(
+            people={key: person_facts(person) for key, person in self.employees.items()},
+            tasks={key: task_facts(task) for key, task in self.tasks.items()},
+        )
 
 
 def _lock_today(unit: UnitOfWork, stored: StoredPreview, now: datetime) -> _Today:
@@ -193,6 +203,7 @@ def _conflict(
 
 def _write(
     unit: UnitOfWork,
+    eta: EtaPredictor,
     stored: StoredPreview,
     kept: Sequence[int],
     today: _Today,
@@ -201,14 +212,12 @@ def _write(
     conflicts: Sequence[Conflict],
 ) -> FinalizeResult:
     preview = stored.preview
-    scorer = f"{preview.scorer.name} {preview.scorer.version}"
-    planned = [preview.assignments[row] for row in kept]
-    new = [_new_assignment(a, stored, today.tasks[a.task_id].units, actor, scorer) for a in planned]
+    planned = [(preview.assignments[row], _scorer(stored, row)) for row in kept]
+    new = [_new_assignment(a, stored, today.tasks[a.task_id].units, actor, scorer) for a, scorer in planned]
+    new = _with_expected(eta, new, [_features(stored, row) for row in kept], today)
     advances = [advance(assignment, Event.ASSIGN, now) for assignment in new]
-    unit.assignments.record(advances, actor)
-    unit.training.add(
-        [_training_row(assignment, _features(stored, row), now) for row, assignment in zip(kept, new, strict=True)]
-    )
+    unit.assignments.record(advances, actor, locked=today.locked)
+    _log(unit, stored, dict(zip(kept, new, strict=True)), now)
     return FinalizeResult(
         preview_id=preview.preview_id,
         assignments=tuple(step.assignment for step in advances),
@@ -234,14 +243,55 @@ def _new_assignment(
     )
 
 
+def _with_expected(
+    eta: EtaPredictor, new: Sequence[NewAssignment], features: Sequence[Mapping[str, float | None]], today: _Today
+) -> list[NewAssignment]:
+    """How long each will take; work of the same person comes one after the other, in the order of the plan."""
+    ahead = {employee_id: person.current_workload for employee_id, person in today.employees.items()}
+    asked = []
+    for assignment, values in zip(new, features, strict=True):
+        task, who = today.tasks[assignment.task_id], assignment.employee_id
+        asked.append(Asked(who, task.category, task.estimated_hours, values, ahead[who]))
+        ahead[who] += assignment.seconds / SECONDS_PER_HOUR
+    return [replace(a, expected=expected) for a, expected in zip(new, eta.expect(asked), strict=True)]
+
+
 def _features(stored: StoredPreview, row: int) -> Mapping[str, float | None]:
     return dict(zip(stored.feature_names or FEATURE_NAMES, stored.features[row], strict=True))
 
 
-def _training_row(new: NewAssignment, features: Mapping[str, float | None], now: datetime) -> TrainingRow:
+def _log(unit: UnitOfWork, stored: StoredPreview, new: Mapping[int, NewAssignment], now: datetime) -> None:
+    """Log the decisions, a part of them at a time; those of a preview that was stored without stand alone."""
+    rows = iter(range(len(stored.preview.assignments)))
+    for part in unit.previews.decisions(stored.preview.preview_id):
+        logged = [(row, decision) for decision, row in zip(part, rows, strict=False) if row in new]
+        unit.training.add([_training_row(new[r], _features(stored, r), d, _arm(stored, r), now) for r, d in logged])
+    alone = [row for row in rows if row in new]
+    unit.training.add([_training_row(new[r], _features(stored, r), None, _arm(stored, r), now) for r in alone])
+
+
+def _arm(stored: StoredPreview, row: int) -> Arm | None:
+    return stored.arms[row] if stored.arms else None
+
+
+def _scorer(stored: StoredPreview, row: int) -> str:
+    """Who scored an assignment of the plan."""
+    scorer = stored.preview.scorer
+    if _arm(stored, row) is Arm.CONTROL and stored.control is not None:
+        scorer = stored.control
+    return f"{scorer.name} {scorer.version}"
+
+
+def _training_row(
+    new: NewAssignment,
+    features: Mapping[str, float | None],
+    decision: PlannedDecision | None,
+    arm: Arm | None,
+    now: datetime,
+) -> TrainingRow:
     return TrainingRow(
         log_id=new_id(),
-        decision_id=new_id(),
+        decision_id=decision.decision_id if decision else new_id(),
         assignment_id=new.id,
         task_id=new.task_id,
         employee_id=new.employee_id,
@@ -251,4 +301,7 @@ def _training_row(new: NewAssignment, features: Mapping[str, float | None], now:
         method=new.method,
         scorer=new.scorer or "",
         logged_at=now,
+        candidates=decision.candidates if decision else None,
+        rank=decision.rank if decision else None,
+        arm=arm,
     )

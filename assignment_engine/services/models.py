@@ -4,21 +4,40 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from assignment_engine.domain.errors import BundleError, NotFoundError
+from assignment_engine.domain.errors import BundleError, NotFoundError, TrainingError
 from assignment_engine.learning import promotion
-from assignment_engine.learning.judging import Metric
-from assignment_engine.learning.promotion import Change, Listed
-from assignment_engine.scoring.bundle import MANIFEST_FILE
+from assignment_engine.learning.eta import KIND as ETA
+from assignment_engine.learning.eta_promotion import ListedEta, listed_eta, promote_eta, rollback_eta
+from assignment_engine.learning.judging import Metric, report
+from assignment_engine.learning.keeping import kind_of
+from assignment_engine.learning.promotion import Change, Listed, as_change
+from assignment_engine.learning.triage_bundle import KIND as TRIAGE
+from assignment_engine.learning.triage_promotion import ListedTriage, listed_triage, promote_triage, rollback_triage
+from assignment_engine.scoring.bundle import MANIFEST_FILE, Manifest, load_bundle
 from assignment_engine.services.training_log import logged_dataset
+from assignment_engine.services.triage.finished import finished_tasks
 from assignment_engine.store.database import Database
 
 MOST_JUDGED = 100_000
+MOST_REPORTED = 20_000
+SUCCESS = "success"
 
 
 def bundles(model_dir: Path) -> tuple[Listed, ...]:
-    """All bundles, the newest first, those that cannot be used last."""
+    """All bundles that score pairs, the newest first, those that cannot be used last."""
     return promotion.listed(model_dir)
+
+
+def triage_models(model_dir: Path) -> tuple[ListedTriage, ...]:
+    """The same of those that read tickets."""
+    return listed_triage(model_dir)
+
+
+def eta_models(model_dir: Path) -> tuple[ListedEta, ...]:
+    """The same of those that say when work will be done."""
+    return listed_eta(model_dir)
 
 
 def promote(
@@ -41,27 +60,80 @@ def promote(
     PromotionRefusedError, TrainingError
         If it is not shown to be better; `force` with a reason promotes all the same, on record.
     """
-    directory = _own(model_dir)
+    directory = changeable(model_dir)
     if not (directory / name / MANIFEST_FILE).is_file():
         raise NotFoundError("bundle", name)
+    if kind_of(directory / name) == ETA:
+        with database.read() as unit:
+            return as_change(promote_eta(directory, name, now=unit.now(), force=force, reason=reason))
+    if kind_of(directory / name) == TRIAGE:
+        return _promote_triage(database, directory, name, force=force, reason=reason)
     with database.read() as unit:
         now = unit.now()
         logged = None if force else logged_dataset(unit, most=MOST_JUDGED, candidates=False)
     return promotion.promote(directory, name, data=logged, now=now, metric=metric, force=force, reason=reason)
 
 
-def rollback(model_dir: Path | None, *, now: datetime, reason: str | None = None) -> Change:
-    """Make the champion before the present one the champion again.
+def judged(database: Database, model_dir: Path, name: str) -> tuple[Manifest, dict[str, Any] | str]:
+    """What a bundle that scores pairs was trained on, and its report on later decisions of the log, or why none.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such bundle that scores pairs.
+    BundleError
+        If it cannot be used.
+    """
+    if not any(listed.bundle == name for listed in bundles(model_dir)):
+        raise NotFoundError("bundle", name)
+    bundle = load_bundle(model_dir / name)
+    with database.read() as unit:
+        data = logged_dataset(unit, most=MOST_REPORTED)
+    champion = promotion.champion(model_dir)
+    other = None if champion is None or champion.manifest.version == bundle.manifest.version else champion
+    try:
+        return bundle.manifest, report(bundle, data, champion=other)
+    except TrainingError as exc:
+        return bundle.manifest, str(exc)
+
+
+def changes(model_dir: Path) -> tuple[Change, ...]:
+    """Promotions and rollbacks of the models that score pairs, the latest first."""
+    return promotion.changes(model_dir)[::-1]
+
+
+def _promote_triage(database: Database, directory: Path, name: str, *, force: bool, reason: str | None) -> Change:
+    """The same for a triage model, which is judged on finished tasks instead of decisions."""
+    with database.read() as unit:
+        now = unit.now()
+        finished = None if force else finished_tasks(unit)
+    return as_change(promote_triage(directory, name, finished=finished, now=now, force=force, reason=reason))
+
+
+def rollback(model_dir: Path | None, *, now: datetime, kind: str = SUCCESS, reason: str | None = None) -> Change:
+    """Make the champion before the present one the champion again; each kind of model has its own.
 
     Raises
     ------
     BundleError
         If none is on record, it cannot be served any more, or the models are those that come with the engine.
     """
-    return promotion.rollback(_own(model_dir), now=now, reason=reason)
+    directory = changeable(model_dir)
+    if kind == ETA:
+        return as_change(rollback_eta(directory, now=now, reason=reason))
+    if kind == TRIAGE:
+        return as_change(rollback_triage(directory, now=now, reason=reason))
+    return promotion.rollback(directory, now=now, reason=reason)
 
 
-def _own(model_dir: Path | None) -> Path:
+def changeable(model_dir: Path | None) -> Path:
+    """The directory of models, if it is one's own.
+
+    Raises
+    ------
+    BundleError
+        If none is set: the models that come with the engine stay as they are.
+    """
     if model_dir is None:
         raise BundleError("MODEL_DIR is not set: the models that come with the engine are not changed")
     return model_dir

@@ -12,19 +12,24 @@ from assignment_engine.allocation.allocators import Allocator
 from assignment_engine.allocation.methods import allocator
 from assignment_engine.allocation.plan import read_constraints, solve
 from assignment_engine.allocation.problem import AllocationProblem
+from assignment_engine.allocation.sample import Sampler
 from assignment_engine.config import Settings, read_settings
 from assignment_engine.domain.constraints import Constraints
 from assignment_engine.domain.errors import FieldError, InvalidInputError, TooManyPairsError
+from assignment_engine.domain.holdout import Holdout
 from assignment_engine.domain.intake import count_assumptions, read_employees, read_tasks
-from assignment_engine.domain.plans import FinalizeResult, Plan, Preview
+from assignment_engine.domain.plans import FinalizeResult, Plan, Preview, PreviewOutcome, ScorerInfo
 from assignment_engine.domain.records import Employee, Task
 from assignment_engine.domain.stored import StoredPreview
-from assignment_engine.domain.types import InputNotes, Method, Objective, TaskStatus, is_missing, new_id
+from assignment_engine.domain.types import Arm, InputNotes, Method, Objective, TaskStatus, is_missing, new_id
 from assignment_engine.features.arrays import Floats
 from assignment_engine.services.core import DecisionCore
+from assignment_engine.services.eta import EtaPredictor
 from assignment_engine.services.finalizing import OnConflict, finalize
+from assignment_engine.services.planned_decisions import planned_decisions
 from assignment_engine.services.serving import ServedCore
 from assignment_engine.store.database import Database
+from assignment_engine.store.previews import pack_decisions
 from assignment_engine.store.unit import UnitOfWork
 
 
@@ -51,6 +56,8 @@ class _Solved:
     plan: Plan
     features: Floats
     problem: AllocationProblem
+    sampler: Sampler
+    core: DecisionCore
     new_tasks: frozenset[str]
     new_employees: tuple[Employee, ...]
 
@@ -60,7 +67,7 @@ class SchedulerService:
 
     Parameters
     ----------
-    database, core, settings : by default what the environment says; see `Settings`.
+    database, core, settings, eta : by default what the environment says; see `Settings`.
     """
 
     def __init__(
@@ -68,12 +75,17 @@ class SchedulerService:
         database: Database | None = None,
         core: DecisionCore | None = None,
         settings: Settings | None = None,
+        eta: EtaPredictor | None = None,
     ) -> None:
         self._settings = settings or read_settings()
+        self._eta = eta or EtaPredictor(self._settings.model_dir)
         self._database = database or Database(self._settings.database_url)
         self._core = core
         self._served = ServedCore(
-            self._settings.model_dir, self._settings.skill_aliases, self._settings.scoring_threads
+            self._settings.model_dir,
+            self._settings.skill_aliases,
+            self._settings.scoring_threads,
+            holdout=Holdout(self._settings.holdout_share, self._settings.holdout_salt),
         )
 
     @property
@@ -117,8 +129,9 @@ class SchedulerService:
         self, request: PlanRequest, created_by: str, remember: Callable[[UnitOfWork, Preview], None] | None = None
     ) -> Preview:
         """Store the plan for `request`; `remember` may write more in the same transaction."""
-        solved = self._solve(request)
-        return self._database.run(partial(self._store_preview, solved, created_by, remember))
+        solved = self._solve(request, logged=True)
+        decisions = [pack_decisions(part) for part in planned_decisions(solved.sampler)]
+        return self._database.run(partial(self._store_preview, solved, decisions, created_by, remember))
 
     def get_preview(self, preview_id: str) -> Preview:
         """The stored preview, until some time after its expiry.
@@ -130,6 +143,24 @@ class SchedulerService:
         self._database.upgrade()
         with self._database.read() as unit:
             return unit.previews.get(preview_id).preview
+
+    def preview_outcome(self, preview_id: str) -> PreviewOutcome:
+        """What became of the preview, until some time after its expiry.
+
+        Raises
+        ------
+        NotFoundError
+        """
+        self._database.upgrade()
+        with self._database.read() as unit:
+            stored = unit.previews.get(preview_id)
+        return PreviewOutcome(
+            preview_id=preview_id,
+            created_at=stored.created_at,
+            created_by=stored.created_by,
+            constraints=stored.constraints,
+            result=stored.result,
+        )
 
     def finalize_assignments(
         self,
@@ -151,9 +182,10 @@ class SchedulerService:
         """
         self._database.upgrade()
         choice, core = OnConflict.read(on_conflict), self.follow()
+        self._eta.follow(self._database)
 
         def finalized(unit: UnitOfWork) -> FinalizeResult:
-            result = finalize(core, preview_id, choice, actor, unit)
+            result = finalize(core, self._eta, preview_id, choice, actor, unit)
             if remember:
                 remember(unit, result)
             return result
@@ -175,7 +207,7 @@ class SchedulerService:
             if request.employee_ids:
                 _resolve_employees(unit, request)
 
-    def _solve(self, request: PlanRequest) -> _Solved:
+    def _solve(self, request: PlanRequest, *, logged: bool = False) -> _Solved:
         chosen, core = _chosen(request), self.follow()
         self._database.upgrade()
         with self._database.read() as unit:
@@ -184,17 +216,23 @@ class SchedulerService:
             employees, new_employees = _resolve_employees(unit, request)
             _refuse_too_many(len(tasks) * len(employees), request.most_pairs)
             problem = core.problem(unit, tasks, employees, request.constraints, now, request.warnings)
-        plan, features = solve(problem, chosen)
-        return _Solved(plan, features, problem, new_tasks, new_employees)
+        sampler = Sampler(problem)
+        plan, features = solve(problem, chosen, onlooker=sampler if logged else None)
+        return _Solved(plan, features, problem, sampler, core, new_tasks, new_employees)
 
     def _store_preview(
-        self, solved: _Solved, created_by: str, remember: Callable[[UnitOfWork, Preview], None] | None, unit: UnitOfWork
+        self,
+        solved: _Solved,
+        decisions: Sequence[bytes],
+        created_by: str,
+        remember: Callable[[UnitOfWork, Preview], None] | None,
+        unit: UnitOfWork,
     ) -> Preview:
         now = unit.now()
         expires_at = now + timedelta(seconds=self._settings.preview_ttl_seconds)
         preview = Preview(**dict(solved.plan), preview_id=new_id(), expires_at=expires_at)
         unit.previews.purge(now)
-        unit.previews.add(_stored(solved, preview, created_by, now))
+        unit.previews.add(_stored(solved, preview, created_by, now), decisions)
         if remember:
             remember(unit, preview)
         return preview
@@ -297,6 +335,8 @@ def _refuse_not_pending(named: Sequence[str], stored: Mapping[str, Task]) -> Non
 def _stored(solved: _Solved, preview: Preview, created_by: str, now: datetime) -> StoredPreview:
     planned = {assignment.task_id for assignment in preview.assignments}
     used = {assignment.employee_id for assignment in preview.assignments}
+    arms = [solved.core.holdout.arm(assignment.task_id) for assignment in preview.assignments]
+    control = solved.core.of_arm(Arm.CONTROL).scorer
     return StoredPreview(
         preview=preview,
         created_at=now,
@@ -305,6 +345,8 @@ def _stored(solved: _Solved, preview: Preview, created_by: str, now: datetime) -
         tasks=tuple(task for task in solved.problem.tasks if task.task_id in planned),
         new_tasks=solved.new_tasks & planned,
         feature_names=solved.problem.scorer.features,
+        arms=tuple(arm for arm in arms if arm is not None),
+        control=ScorerInfo(name=control.name, version=control.version),
         new_employees=tuple(e for e in solved.new_employees if e.employee_id in used),
         features=tuple(
             tuple(None if is_missing(value) else value for value in row) for row in solved.features.tolist()

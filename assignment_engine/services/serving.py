@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic
 
+from assignment_engine.domain.holdout import NOTHING_HELD_OUT, Holdout
 from assignment_engine.features.skills import SkillMatcher, read_aliases
 from assignment_engine.scoring.registry import shipped_models
 from assignment_engine.scoring.served import LOOK_SECONDS, ServedScorer
@@ -30,9 +31,11 @@ class ServedCore:
         aliases: Path | None = None,
         threads: int = 1,
         *,
+        holdout: Holdout = NOTHING_HELD_OUT,
         seconds: float = LOOK_SECONDS,
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        self._holdout = holdout
         self._model_dir, self._aliases, self._threads = model_dir or shipped_models(), aliases, threads
         self._seconds, self._clock = seconds, clock
         self._lock = Lock()
@@ -66,7 +69,7 @@ class ServedCore:
                 )
                 served = self._scorers.now()
                 matcher = SkillMatcher(read_aliases(self._aliases)) if self._aliases else SkillMatcher()
-                self._core = DecisionCore(served.scorer, matcher, served.warning)
+                self._core = DecisionCore(served.scorer, matcher, served.warning, self._holdout)
                 _tell(self._core)
             return self._core
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assignment_engine.domain.stored import LoggedDecision
+from assignment_engine.domain.types import Arm
 from assignment_engine.features.definition import declared_sets, feature_names
 from assignment_engine.learning.dataset import ENGINE, HUMAN, Dataset, read_dataset
 from assignment_engine.services.dispatch.work import MANUAL
@@ -23,9 +24,10 @@ AT_ONCE = 2000
 _OUTCOMES = {None: None, 1: "good", 0: "bad"}
 _COLUMNS = (
     *("decision_id", "decided_at", "task_id", "employee_id", "chosen", "outcome", "acceptance", "known_at"),
-    *("deadline", "propensity", "decided_by", "department"),
+    *("deadline", "propensity", "control", "decided_by", "department"),
 )
-_NUMBERS = ("acceptance", "propensity")
+_NUMBERS = ("acceptance", "propensity", "control")
+_CONTROL = {None: None, Arm.CONTROL: 1, Arm.ENGINE: 0}
 _TIMES = ("decided_at", "known_at", "deadline")
 
 
@@ -89,6 +91,7 @@ def _pairs(found: Iterable[LoggedDecision]) -> Iterator[Mapping[str, Any]]:
         told = {
             "decision_id": decision.decision_id,
             "decided_at": decision.decided_at,
+            "control": _CONTROL[decision.arm],
             "decided_by": HUMAN if decision.method == MANUAL else ENGINE,
             "department": decision.department,
         }

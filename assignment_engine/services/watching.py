@@ -77,6 +77,11 @@ def workers(unit: UnitOfWork, now: datetime) -> tuple[SeenWorker, ...]:
     return Counting(unit.connection).workers(now - WORKER_SILENCE)
 
 
+def waiting(unit: UnitOfWork) -> tuple[Waiting, ...]:
+    """What is pending, by queue and priority."""
+    return Counting(unit.connection).waiting()
+
+
 def task_counts(unit: UnitOfWork) -> Counts:
     """Tasks by status and by how far they are processed."""
     return Counting(unit.connection).counts()

@@ -27,7 +27,8 @@ _COLUMNS = {name: task_assignments.c[_RENAMED.get(name, name)] for name in Assig
 _QUERY = select(*(column.label(name) for name, column in _COLUMNS.items()))
 _ID = task_assignments.c.assignment_id
 _HELD = (
-    _QUERY.add_columns(task_assignments.c.seconds, task_assignments.c.units, tasks.c.queue, queues.c.settings)
+    _QUERY.add_columns(task_assignments.c.seconds, task_assignments.c.units, task_assignments.c.context)
+    .add_columns(tasks.c.queue, queues.c.settings)
     .add_columns(exists().where(task_dependencies.c.depends_on == task_assignments.c.task_id).label("waited_for"))
     .join(tasks, tasks.c.task_id == task_assignments.c.task_id)
     .outerjoin(queues, queues.c.name == tasks.c.queue)
@@ -82,7 +83,7 @@ class Assignments:
         found = _records([row])[0]
         return Held(
             assignment=found,
-            taken=TakenFacts(found.status, row.seconds, row.units),
+            taken=TakenFacts(found.status, row.seconds, row.units, row.context),
             task=facts,
             queue=Queue(**row.settings) if row.settings else Queue(name=row.queue),
             is_waited_for=bool(row.waited_for),
@@ -151,6 +152,13 @@ class Assignments:
         query = select(tasks.c.task_id.label("id"), *(tasks.c[name] for name in fields))
         rows = rows_in(self._connection, query, tasks.c.task_id, task_ids)
         return {row.id: Ticket(**row._mapping) for row in rows}  # noqa: SLF001  (SQLAlchemy's public name)
+
+    def offer_ends(self, assignment_ids: Collection[str]) -> dict[str, datetime]:
+        """When those of these assignments that are offers go on to somebody else."""
+        expires_at = task_assignments.c.offer_expires_at
+        query = select(_ID, expires_at).where(expires_at.is_not(None))
+        rows = rows_in(self._connection, query, _ID, assignment_ids)
+        return {row.assignment_id: row.offer_expires_at for row in rows}
 
     def history(self, assignment_id: str) -> tuple[HistoryEntry, ...]:
         """What happened to the assignment, the first first."""

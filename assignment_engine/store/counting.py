@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.types import Priority, TaskStatus
 from assignment_engine.domain.watching import Counts, SeenWorker, Unsent, Waiting
-from assignment_engine.store.tables import outbox, task_assignments, tasks, workers
+from assignment_engine.store.tables import employees, outbox, task_assignments, tasks, workers
 
 _PRIORITIES = {priority.level: priority.value for priority in Priority}
 
@@ -44,6 +44,11 @@ class Counting:
             by_status[row.status] += row.tasks
             by_processing[row.processing_status] += row.tasks
         return Counts(by_status, by_processing)
+
+    def employees(self) -> int:
+        """How many people there are."""
+        query = select(func.count()).select_from(employees).where(employees.c.deleted_at.is_(None))
+        return self._connection.execute(query).scalar_one()
 
     def assignments(self) -> Mapping[str, int]:
         """Assignments by status."""

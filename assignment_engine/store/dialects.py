@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from assignment_engine.domain.errors import ConfigurationError, DatabaseBusyError
+from assignment_engine.domain.stored import JsonText
 
 SQLITE_TIMEOUT_SECONDS = 5.0
 SQLITE_ASKS_AGAIN_SECONDS = (0.0005, 0.003)
@@ -80,6 +81,8 @@ def make_engine(url: URL) -> Engine:
 
 
 def _to_json(value: object) -> str:
+    if isinstance(value, JsonText):
+        return str(value)
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 from assignment_engine.domain.stored import Finding
 from assignment_engine.store import migrate
 from assignment_engine.store.checks import LIVE_CHECKS, Check
+from assignment_engine.store.context_checks import CONTEXT_CHECKS, JSON_CONTEXT
 from assignment_engine.store.work_checks import WORK_CHECKS
 
 _JSON_TEXT = {
@@ -100,6 +101,7 @@ _CHECKS = (
         SELECT a.assignment_id, a.status FROM task_assignments a WHERE NOT EXISTS (
             SELECT 1 FROM audit_log l WHERE l.assignment_id = a.assignment_id AND l.from_status IS NULL
             AND l.event IN ('offer', 'assign', 'push'))
+        AND a.created_at >= COALESCE((SELECT kept_from FROM archives WHERE name = 'history'), a.created_at)
         """,
         "status {}, but the audit log does not say how it began",
     ),
@@ -118,9 +120,10 @@ _CHECKS = (
         "events_differ",
         """
         SELECT assignment_id, SUM(audited), SUM(published) FROM (
-            SELECT assignment_id, 1 AS audited, 0 AS published FROM audit_log
-            UNION ALL SELECT {event_assignment}, 0, 1 FROM outbox
+            SELECT assignment_id, at AS written_at, 1 AS audited, 0 AS published FROM audit_log
+            UNION ALL SELECT {event_assignment}, created_at, 0, 1 FROM outbox
         ) counted WHERE assignment_id IS NOT NULL
+            AND written_at >= COALESCE((SELECT kept_from FROM archives WHERE name = 'history'), written_at)
         GROUP BY assignment_id HAVING SUM(audited) <> SUM(published)
         """,
         "{} audit rows, but {} events",
@@ -170,12 +173,14 @@ _CHECKS = (
     Check(
         "positions",
         """
-        SELECT 'outbox', o.given, o.highest, COALESCE(c.position, 0) FROM (
-            SELECT COUNT(position) AS given, COALESCE(MAX(position), 0) AS highest FROM outbox
-        ) o LEFT JOIN cursors c ON c.name = 'outbox'
-        WHERE o.given <> o.highest OR o.highest <> COALESCE(c.position, 0)
+        SELECT 'outbox', o.given, o.lowest, o.highest, COALESCE(c.position, 0) FROM (
+            SELECT COUNT(position) AS given, MIN(position) AS lowest, MAX(position) AS highest FROM outbox
+        ) o LEFT JOIN cursors c ON c.name = 'outbox' LEFT JOIN archives a ON a.name = 'history'
+        WHERE o.given <> COALESCE(o.highest - o.lowest + 1, 0)
+           OR (a.name IS NULL AND (COALESCE(o.lowest, 1) <> 1 OR COALESCE(o.highest, 0) <> COALESCE(c.position, 0)))
+           OR (o.highest IS NOT NULL AND o.highest <> COALESCE(c.position, 0))
         """,
-        "{} events have positions up to {}; the last one given is {}",
+        "{} events have positions from {} to {}; the last one given is {}",
     ),
 )
 
@@ -185,12 +190,15 @@ def examine(connection: Connection) -> list[Finding]:
     revision, head = migrate.current(connection), migrate.head()
     if revision != head:
         return [Finding("error", "schema", "database", f"the tables are of revision {revision}, not {head}")]
-    return [finding for check in (*_CHECKS, *LIVE_CHECKS, *WORK_CHECKS) for finding in _findings(connection, check)]
+    checks = (*_CHECKS, *LIVE_CHECKS, *WORK_CHECKS, *CONTEXT_CHECKS)
+    return [finding for check in checks for finding in _findings(connection, check)]
 
 
 def _findings(connection: Connection, check: Check) -> list[Finding]:
     text_of = _JSON_TEXT[connection.dialect.name]
     sql = check.sql.replace("{event_assignment}", text_of.format(column="data", name="assignment_id"))
     sql = sql.replace("{queue_mode}", text_of.format(column="q.settings", name="mode"))
+    for name, placeholder in JSON_CONTEXT.items():
+        sql = sql.replace(placeholder, text_of.format(column="context", name=name))
     rows = connection.execute(text(sql)).all()
     return [Finding(check.severity, check.code, str(row[0]), check.detail.format(*row[1:])) for row in rows]

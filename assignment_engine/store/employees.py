@@ -99,6 +99,12 @@ class Employees:
             return tuple(_record(row, EmployeeHistory()) for row in rows)
         return self._with_history(rows, None if ids is None else [row.employee_id for row in rows])
 
+    def names(self, ids: Collection[str]) -> dict[str, str | None]:
+        """The names of these people, those deleted since among them."""
+        query = select(employees.c.employee_id, employees.c.name)
+        rows = rows_in(self._connection, query, employees.c.employee_id, ids)
+        return {row.employee_id: row.name for row in rows}
+
     def change(
         self, employee_id: str, changes: Mapping[str, object], now: datetime, expected_version: int | None = None
     ) -> StoredEmployee:
@@ -205,6 +211,11 @@ class Employees:
     def lock(self, ids: Collection[str]) -> set[str]:
         """Lock these people by id until the transaction ends; returns those that exist."""
         return living_ids(self._connection, employees, ids, lock=True)
+
+    def ids(self) -> tuple[str, ...]:
+        """Everybody, in their order."""
+        query = select(employees.c.employee_id).where(employees.c.deleted_at.is_(None))
+        return tuple(self._connection.execute(query.order_by(employees.c.employee_id)).scalars())
 
     def existing(self, ids: Collection[str]) -> set[str]:
         return living_ids(self._connection, employees, ids)

@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, Row, case, delete, func, insert, literal_c
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import bindparam
 
-from assignment_engine.domain.records import EmployeeHistory, Priors, RecentWork, Tally
+from assignment_engine.domain.records import ContextIds, EmployeeHistory, Priors, RecentWork, Tally
 from assignment_engine.domain.stored import PastAssignment
+from assignment_engine.store.contexts import handled, totals
 from assignment_engine.store.recent import recent_work
 from assignment_engine.store.rows import Values, chunks, hours_of, insert_rows, living_ids, rows_in, seconds_of
 from assignment_engine.store.tables import employee_history, employees, past_assignments
@@ -87,9 +88,17 @@ class History:
     def recent(self, employee_ids: Collection[str], now: datetime) -> dict[str, RecentWork]:
         """What each of these people was given in the last 30 days, of which the newest 50 assignments count.
 
-        Offers that were never taken do not. With whom or where they had worked (`handled`) is not counted.
+        Offers that were never taken do not. `handled` is left empty.
         """
         return recent_work(self._connection, employee_ids, now)
+
+    def handled(self, employee_ids: Collection[str], ids: ContextIds) -> dict[str, dict[str, dict[str, float]]]:
+        """How often each of these people was given work with these ids, ever; without those who never were."""
+        return handled(self._connection, employee_ids, ids)
+
+    def handled_by_anybody(self, ids: ContextIds) -> dict[str, dict[str, float]]:
+        """How often work with these ids was given to anybody, 0 where it never was."""
+        return totals(self._connection, ids)
 
     def _known(self, task_ids: Collection[str]) -> set[tuple[Any, ...]]:
         query = select(*(past_assignments.c[name] for name in _KEY))

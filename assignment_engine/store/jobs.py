@@ -13,9 +13,11 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Row, Update, and_, case, func, insert, select, update
 from sqlalchemy.engine import Connection
 
-from assignment_engine.domain.background import Job, JobKind, JobProblem, JobStatus, NewJob, Run
-from assignment_engine.domain.errors import NotFoundError, TransitionError
-from assignment_engine.domain.types import new_id
+from assignment_engine.domain.background import FILES_DELETED_AT, Job, JobKind, JobProblem, JobStatus, NewJob, Run
+from assignment_engine.domain.errors import FilesDeletedError, NotFoundError, TransitionError
+from assignment_engine.domain.stored import Page
+from assignment_engine.domain.types import new_id, utc_text
+from assignment_engine.store.paging import fetch_page
 from assignment_engine.store.rows import Values, rows_in
 from assignment_engine.store.tables import job_records
 
@@ -67,6 +69,31 @@ class Jobs:
     def get_many(self, ids: Collection[str]) -> tuple[Job, ...]:
         """Those of `ids` that exist, by id."""
         return tuple(_record(row) for row in rows_in(self._connection, _QUERY, _KEY, ids))
+
+    def list(
+        self,
+        *,
+        page: int = 1,
+        limit: int = 50,
+        after: str | None = None,
+        status: JobStatus | None = None,
+        only_of: str | None = None,
+    ) -> Page[Job]:
+        """One page of jobs, the latest first; with `only_of` those that somebody started."""
+        given = ((_STATUS, status), (job_records.c.created_by, only_of))
+        query = _QUERY.where(*(column == value for column, value in given if value is not None))
+        sorts = {"created_at": job_records.c.created_at}
+        return fetch_page(
+            self._connection,
+            query,
+            _KEY,
+            sorts,
+            lambda rows: tuple(_record(row) for row in rows),
+            sort="-created_at",
+            page=page,
+            limit=limit,
+            after=after,
+        )
 
     def request(self, job_id: str) -> dict[str, Any]:
         """What the job was asked to do."""
@@ -170,9 +197,18 @@ class Jobs:
         NotFoundError
         TransitionError
             If it did not fail.
+        FilesDeletedError
+            If its file was deleted meanwhile.
         """
-        if not self._change(and_(job_records.c.job_id == job_id, _STATUS == JobStatus.FAILED), _anew(now)):
-            raise TransitionError("retry", self.get(job_id).status)
+        # A failed job has no results, but for the note that its files were deleted.
+        can_begin = and_(
+            job_records.c.job_id == job_id, _STATUS == JobStatus.FAILED, job_records.c.results_json.is_(None)
+        )
+        if not self._change(can_begin, _anew(now)):
+            job = self.get(job_id)
+            if job.status is JobStatus.FAILED:
+                raise FilesDeletedError(job_id)
+            raise TransitionError("retry", job.status)
         return self.get(job_id)
 
     def stuck(self, before: datetime) -> tuple[Job, ...]:
@@ -209,6 +245,28 @@ class Jobs:
         """Those runs were told to end."""
         is_same = job_records.c.attempts <= last + 1
         self._change(and_(job_records.c.job_id == job_id, is_same), {"to_end_since": None})
+
+    # Files that are not kept for ever
+
+    def of_files(self, paths: Collection[str]) -> tuple[Job, ...]:
+        """The jobs on these files."""
+        return tuple(_record(row) for row in rows_in(self._connection, _QUERY, job_records.c.file_path, paths))
+
+    def note_deletion(self, ids: Collection[str], ended_before: datetime, now: datetime) -> dict[str, bool]:
+        """Note that the files of those jobs are gone that ended before this moment; which, and whether it is news."""
+        query = select(_KEY, job_records.c.results_json).where(
+            job_records.c.kind == JobKind.FILE,
+            _STATUS.in_((JobStatus.COMPLETED, JobStatus.FAILED)),
+            job_records.c.completed_at < ended_before,
+        )
+        noted: dict[str, bool] = {}
+        for row in rows_in(self._connection, query, _KEY, ids, lock=True):
+            results = row.results_json or {"files": []}
+            noted[row.job_id] = FILES_DELETED_AT not in results
+            if noted[row.job_id]:
+                kept = {**results, FILES_DELETED_AT: utc_text(now)}
+                self._change(job_records.c.job_id == row.job_id, {"results_json": kept})
+        return noted
 
     # Counts
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, exists, func, select, update
 from sqlalchemy.engine import Connection
 
+from assignment_engine.domain.errors import EventsArchivedError
 from assignment_engine.domain.events import Cursor, Published
 from assignment_engine.store.rows import insert_missing
 from assignment_engine.store.tables import cursors, outbox
@@ -65,6 +66,19 @@ class Outbox:
             query = query.where(outbox.c.employee_id == employee_id)
         rows = self._connection.execute(query.order_by(outbox.c.position).limit(limit))
         return tuple(Published(event_id=row.event_id, position=row.position, data=row.data) for row in rows)
+
+    def require(self, position: int) -> None:
+        """Refuse a position behind which events are missing; 0 stands for the oldest that is left.
+
+        Raises
+        ------
+        EventsArchivedError
+        """
+        if position:
+            first: int | None = self._connection.execute(select(func.min(outbox.c.position))).scalar_one()
+            oldest = self.newest() + 1 if first is None else first
+            if position + 1 < oldest:
+                raise EventsArchivedError(position, oldest)
 
     def waiting(self) -> int:
         """How many events have no position yet."""

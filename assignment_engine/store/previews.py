@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
@@ -10,19 +11,23 @@ from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.errors import NotFoundError
 from assignment_engine.domain.plans import FinalizeResult
-from assignment_engine.domain.stored import StoredPreview
-from assignment_engine.store.tables import previews
+from assignment_engine.domain.stored import JsonText, PlannedDecision, StoredPreview
+from assignment_engine.store.tables import preview_decisions, previews
 
 KEPT_AFTER_EXPIRY = timedelta(days=1)
 
 
 class Previews:
-    """Previews, whole and compressed: they are read at once or not at all."""
+    """Previews, whole and compressed: they are read at once or not at all.
+
+    What their choices were compared with is apart and in parts: only finalizing reads it, and never all of it at once.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, stored: StoredPreview) -> None:
+    def add(self, stored: StoredPreview, decisions: Iterable[bytes] = ()) -> None:
+        """Store a preview, and the decisions of its choices in their order, as `pack_decisions` gives them."""
         row = {
             "preview_id": stored.preview.preview_id,
             "created_at": stored.created_at,
@@ -31,6 +36,15 @@ class Previews:
             "content": _pack(stored.model_dump_json(by_alias=True, exclude={"result"}, exclude_unset=True)),
         }
         self._connection.execute(insert(previews), row)
+        for part, content in enumerate(decisions):
+            ids = {"preview_id": stored.preview.preview_id, "part": part}
+            self._connection.execute(insert(preview_decisions), {**ids, "content": content})
+
+    def decisions(self, preview_id: str) -> Iterator[list[PlannedDecision]]:
+        """The decisions of the choices in their order, a part at a time; none of a preview that was stored without."""
+        query = select(preview_decisions.c.content).where(preview_decisions.c.preview_id == preview_id)
+        parts = self._connection.execute(query.order_by(preview_decisions.c.part)).scalars()
+        return map(_unpack_decisions, parts)
 
     def get(self, preview_id: str) -> StoredPreview:
         """The preview with its result, or NotFoundError."""
@@ -41,7 +55,8 @@ class Previews:
         return self._read(preview_id, lock=True)
 
     def finish(self, preview_id: str, result: FinalizeResult, at: datetime) -> None:
-        """Keep what finalizing made of it."""
+        """Keep what finalizing made of it; what its choices were compared with is in the training log now."""
+        self._connection.execute(delete(preview_decisions).where(preview_decisions.c.preview_id == preview_id))
         statement = update(previews).where(previews.c.preview_id == preview_id)
         self._connection.execute(statement.values(result=_pack(result.model_dump_json()), finalized_at=at))
 
@@ -61,6 +76,20 @@ class Previews:
             return stored
         result = FinalizeResult.model_validate_json(zlib.decompress(row.result))
         return stored.model_copy(update={"result": result})
+
+
+def pack_decisions(decisions: Iterable[PlannedDecision]) -> bytes:
+    """Decisions as they are stored: a line for each, which JSON cannot break."""
+    lines = (f"{decision.decision_id} {decision.rank} {decision.candidates}" for decision in decisions)
+    return zlib.compress("\n".join(lines).encode(), level=1)
+
+
+def _unpack_decisions(content: bytes) -> list[PlannedDecision]:
+    return [_decision(*line.split(" ", 2)) for line in zlib.decompress(content).decode().split("\n")]
+
+
+def _decision(decision_id: str, rank: str, candidates: str) -> PlannedDecision:
+    return PlannedDecision(decision_id, int(rank), JsonText(candidates))
 
 
 def _pack(text: str) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.engine import Connection
 
-from assignment_engine.domain.assignments import AssignmentStatus
+from assignment_engine.domain.assignments import NEVER_TAKEN
 from assignment_engine.domain.records import Recent, RecentWork
 from assignment_engine.domain.types import RECENT_HALF_LIFE_HOURS, hours_between
 from assignment_engine.store.rows import chunks
@@ -18,7 +18,6 @@ from assignment_engine.store.tables import task_assignments, tasks
 
 RECENT_DAYS = 30
 RECENT_ASSIGNMENTS = 50
-_NEVER_TAKEN = (AssignmentStatus.OFFERED, AssignmentStatus.REJECTED, AssignmentStatus.EXPIRED)
 
 
 def recent_work(connection: Connection, employee_ids: Collection[str], now: datetime) -> dict[str, RecentWork]:
@@ -41,7 +40,7 @@ def _given(employee_ids: Collection[str], now: datetime) -> Select[Any]:
         .where(mine.employee_id.in_(employee_ids))
         .where(mine.assigned_at > now - timedelta(days=RECENT_DAYS))
         .where(mine.assigned_at <= now)
-        .where(mine.status.not_in(_NEVER_TAKEN))
+        .where(mine.status.not_in(sorted(NEVER_TAKEN)))
         .subquery()
     )
     return (

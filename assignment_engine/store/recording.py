@@ -25,6 +25,7 @@ from assignment_engine.domain.live import Locked, PersonFacts, TakenFacts, TaskF
 from assignment_engine.domain.stored import TrainingRow
 from assignment_engine.domain.types import TaskStatus, new_id, utc_text
 from assignment_engine.store.batch import Batch
+from assignment_engine.store.contexts import count_contexts, counted
 from assignment_engine.store.free import free_at
 from assignment_engine.store.outcomes import mark_reopened, record_outcomes
 from assignment_engine.store.rows import Values, insert_rows, rows_in
@@ -51,10 +52,12 @@ _PEOPLE: Select[Any] = select(
     *(employees.c[name] for name in ("employee_id", "external_seconds", "assigned_seconds", "max_seconds"))
 ).where(employees.c.deleted_at.is_(None))
 _TASKS: Select[Any] = select(
-    *(tasks.c[n] for n in ("task_id", "status", "deadline", "estimated_seconds", "category", "department"))
+    *(tasks.c[n] for n in ("task_id", "status", "deadline", "estimated_seconds", "category", "department", "context"))
 ).where(tasks.c.deleted_at.is_(None))
 _ONE_TASK = _TASKS.where(tasks.c.task_id == bindparam("task")).with_for_update(key_share=True)
-_TAKEN: Select[Any] = select(*(task_assignments.c[name] for name in ("assignment_id", "status", "seconds", "units")))
+_TAKEN: Select[Any] = select(
+    *(task_assignments.c[name] for name in ("assignment_id", "status", "seconds", "units", "context"))
+)
 _CHANGING = (
     *("status", "accepted_at", "rejected_at", "rejection_reason", "completed_at", "eta_p50", "eta_p90", "updated_at"),
 )
@@ -99,7 +102,8 @@ def record_advances(
     _refuse_taken(advances, their_tasks)
     loads: defaultdict[str, _Load] = defaultdict(_Load)
     changes = [_changed_row(advance, before, loads) for advance in advances if advance.new is None]
-    births = [_new_row(a, a.new, loads, people) for a in advances if a.new is not None]
+    contexts = {a.assignment.id: _context_of(a, before, their_tasks) for a in advances}
+    births = [_new_row(a, a.new, loads, people, contexts) for a in advances if a.new is not None]
     writes = Batch(connection)
     # What comes after the loads cannot be refused, so that only several people need to be undone together.
     with connection.begin_nested() if len(loads) > 1 else nullcontext():
@@ -108,6 +112,7 @@ def record_advances(
     writes.update(task_assignments, changes)
     writes.insert(task_assignments, births)
     record_outcomes(writes, advances, their_tasks)
+    count_contexts(writes, advances, contexts)
     writes.insert(ml_training_data, [training_values(row) for row in decisions])
     writes.insert(audit_log, [_audit_row(advance, actor) for advance in advances])
     writes.insert(outbox, [_event_row(advance) for advance in advances])
@@ -164,7 +169,18 @@ def lock_task(connection: Connection, task_id: str) -> TaskFacts | None:
 
 
 def _task_facts(row: Row[Any]) -> TaskFacts:
-    return TaskFacts(TaskStatus(row.status), row.deadline, row.estimated_seconds, row.category, row.department)
+    return TaskFacts(
+        TaskStatus(row.status), row.deadline, row.estimated_seconds, row.category, row.department, row.context
+    )
+
+
+def _context_of(
+    advance: Advance, before: Mapping[str, TakenFacts], their_tasks: Mapping[str, TaskFacts]
+) -> Mapping[str, str] | None:
+    """What an assignment counts for: frozen when it is made."""
+    if advance.new is None:
+        return before[advance.assignment.id].context
+    return counted(their_tasks[advance.assignment.task_id].context)
 
 
 def _lock_assignments(connection: Connection, advances: Sequence[Advance], locked: Locked) -> Mapping[str, TakenFacts]:
@@ -172,7 +188,7 @@ def _lock_assignments(connection: Connection, advances: Sequence[Advance], locke
     found = locked.assignments
     if not ids <= found.keys():
         rows = rows_in(connection, _TAKEN, task_assignments.c.assignment_id, ids, lock=True)
-        found = {r.assignment_id: TakenFacts(AssignmentStatus(r.status), r.seconds, r.units) for r in rows}
+        found = {r.assignment_id: TakenFacts(AssignmentStatus(r.status), r.seconds, r.units, r.context) for r in rows}
     _refuse_missing("assignment", ids, found)
     for advance in advances:
         status = found[advance.assignment.id].status
@@ -201,7 +217,11 @@ def _changed_row(advance: Advance, before: Mapping[str, TakenFacts], loads: Mapp
 
 
 def _new_row(
-    advance: Advance, new: NewAssignment, loads: Mapping[str, _Load], people: Mapping[str, PersonFacts]
+    advance: Advance,
+    new: NewAssignment,
+    loads: Mapping[str, _Load],
+    people: Mapping[str, PersonFacts],
+    contexts: Mapping[str, Mapping[str, str] | None],
 ) -> Values:
     after = advance.assignment
     person = people[after.employee_id]
@@ -213,6 +233,9 @@ def _new_row(
         "active_task_id": after.task_id,
         "assignment_method": after.method,
         "assignment_score": after.score,
+        "expected_p50": new.expected and new.expected.p50,
+        "expected_p90": new.expected and new.expected.p90,
+        "context": contexts[after.id],
         "load_seconds": person.carried_seconds + gained,
         "capacity_seconds": person.max_seconds,
     }

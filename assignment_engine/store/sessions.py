@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, Select, case, literal, select, update
 from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.assignments import ACTIVE
@@ -55,17 +55,24 @@ class Sessions:
         active = task_assignments.c.status.in_(sorted(ACTIVE))
         self._connection.execute(update(task_assignments).where(*mine, active).values(session_id=new))
 
-    def current(self, employee_id: str) -> Session | None:
-        """The open session of a person."""
-        found = self._connection.execute(_QUERY.where(sessions.c.open_employee_id == employee_id)).one_or_none()
+    def current(self, employee_id: str, *, lock: bool = False) -> Session | None:
+        """The open session of a person; with `lock`, no sign of life is noted until the transaction ends."""
+        query = _QUERY.where(sessions.c.open_employee_id == employee_id)
+        locking = query.with_for_update(key_share=True, of=sessions) if lock else query
+        found = self._connection.execute(locking).one_or_none()
         return None if found is None else _record(found)
 
     def seen(self, employee_id: str, session_id: str | None, now: datetime) -> bool:
-        """Note a sign of life of the open session, or of none when it is not `session_id`; whether there was one."""
+        """Note a sign of life of the open session, or of none when it is not `session_id`; whether there was one.
+
+        A process that was stopped in between does not take back what others have noted since.
+        """
         statement = update(sessions).where(sessions.c.open_employee_id == employee_id)
         if session_id is not None:
             statement = statement.where(sessions.c.session_id == session_id)
-        return self._connection.execute(statement.values(last_seen_at=now)).rowcount == 1
+        column, moment = sessions.c.last_seen_at, literal(now, sessions.c.last_seen_at.type)
+        latest = case((column > moment, column), else_=moment)
+        return self._connection.execute(statement.values(last_seen_at=latest)).rowcount == 1
 
     def close(self, employee_id: str, reason: str, now: datetime) -> str | None:
         """End the open session; its id."""

@@ -175,12 +175,15 @@ class Tasks:
         queue: str | None = None,
         category: str | None = None,
         q: str | None = None,
+        ids: Collection[str] | None = None,
     ) -> Page[StoredTask]:
-        """One page of tasks; `q` looks into ids, titles, descriptions and ticket numbers."""
+        """One page of tasks, of those with these ids; `q` looks into ids, titles, descriptions and ticket numbers."""
         filters = {"status": status, "priority": priority, "queue": queue, "category": category}
         query = LIVING.where(*(tasks.c[name] == value for name, value in filters.items() if value is not None))
         if q:
             query = query.where(or_(*(tasks.c[name].icontains(q, autoescape=True) for name in _SEARCHED)))
+        if ids is not None:
+            query = query.where(tasks.c.task_id.in_(ids))
         return fetch_page(
             self._connection,
             query,

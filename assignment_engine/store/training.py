@@ -11,7 +11,9 @@ from sqlalchemy import ColumnElement, Row, Select, case, func, select
 from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.assignments import ACTIVE, Event
+from assignment_engine.domain.sampled import as_rows
 from assignment_engine.domain.stored import LoggedDecision, TrainingRow
+from assignment_engine.domain.types import Arm
 from assignment_engine.store.rows import Values, insert_rows
 from assignment_engine.store.tables import audit_log, ml_training_data, task_assignments, tasks
 
@@ -48,8 +50,7 @@ class Training:
 def training_values(logged: TrainingRow) -> Values:
     """The columns of a logged decision."""
     values: Values = {field.name: getattr(logged, field.name) for field in fields(logged)}
-    candidates = None if logged.candidates is None else [dict(candidate) for candidate in logged.candidates]
-    return {**values, "features": dict(logged.features), "candidates": candidates}
+    return {**values, "features": dict(logged.features)}
 
 
 def _decisions(*, candidates: bool) -> Select[Any]:
@@ -73,7 +74,7 @@ def _known_at() -> ColumnElement[Any]:
 
 
 def _decision(row: Row[Any]) -> LoggedDecision:
-    pairs = getattr(row, "candidates", None) or ()
+    pairs = as_rows(getattr(row, "candidates", None))
     return LoggedDecision(
         decision_id=row.decision_id,
         decided_at=row.logged_at,
@@ -83,6 +84,7 @@ def _decision(row: Row[Any]) -> LoggedDecision:
         candidates=tuple(p for p in pairs if (p["task_id"], p["employee_id"]) != (row.task_id, row.employee_id)),
         method=row.method,
         propensity=row.propensity,
+        arm=None if row.arm is None else Arm(row.arm),
         outcome=row.outcome,
         acceptance=row.acceptance,
         known_at=None if row.outcome is None else row.known_at,

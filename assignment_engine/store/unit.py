@@ -11,7 +11,9 @@ from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.stored import Finding
 from assignment_engine.store.alerts import Alerts
+from assignment_engine.store.archives import Archives
 from assignment_engine.store.assignments import Assignments
+from assignment_engine.store.backlog import Backlog
 from assignment_engine.store.claims import TRIAGE, Claims
 from assignment_engine.store.conversations import Conversations
 from assignment_engine.store.cycles import Cycles
@@ -21,6 +23,8 @@ from assignment_engine.store.embeddings import Embeddings
 from assignment_engine.store.employees import Employees
 from assignment_engine.store.executors import Executors
 from assignment_engine.store.files import Files
+from assignment_engine.store.finished import FinishedTasks
+from assignment_engine.store.going import Going
 from assignment_engine.store.history import History
 from assignment_engine.store.inbox import Inbox
 from assignment_engine.store.jobs import Jobs
@@ -34,6 +38,7 @@ from assignment_engine.store.tables import metadata
 from assignment_engine.store.tasks import Tasks
 from assignment_engine.store.training import Training
 from assignment_engine.store.triage import TriageResults
+from assignment_engine.store.troubles import Troubles
 from assignment_engine.store.waiting import Waiting
 from assignment_engine.store.workers import Workers
 
@@ -52,6 +57,7 @@ class UnitOfWork:
         self.previews = Previews(connection)
         self.history = History(connection)
         self.training = Training(connection)
+        self.going = Going(connection)
         self.responses = Responses(connection)
         self.leases = Leases(connection)
         self.outbox = Outbox(connection)
@@ -62,15 +68,19 @@ class UnitOfWork:
         self.queues = Queues(connection)
         self.waiting = Waiting(connection)
         self.alerts = Alerts(connection)
+        self.troubles = Troubles(connection)
+        self.backlog = Backlog(connection)
         self.cycles = Cycles(connection)
         self._after_commit: list[Callable[[], None]] = []
         self.conversations = Conversations(connection)
         self.triage = TriageResults(connection)
+        self.finished = FinishedTasks(connection)
         self.triage_claims = Claims(connection, TRIAGE)
         self.jobs = Jobs(connection)
         self.executors = Executors(connection)
         self.files = Files(connection)
         self.embeddings = Embeddings(connection)
+        self.archives = Archives(connection)
 
     def commit(self) -> None:
         """Make it all real; the unit is over then."""

@@ -55,7 +55,7 @@ _REJECTED = exists().where(
 )
 _TAKE = (
     select(tasks.c.task_id, tasks.c.status, tasks.c.deadline, tasks.c.estimated_seconds)
-    .add_columns(tasks.c.category, tasks.c.department)
+    .add_columns(tasks.c.category, tasks.c.department, tasks.c.context)
     .where(
         tasks.c.task_id == bindparam("task"),
         tasks.c.version == bindparam("version"),
@@ -141,7 +141,9 @@ class Waiting:
         row = self._connection.execute(_TAKE, values).one_or_none()
         if row is None:
             return None
-        return TaskFacts(TaskStatus(row.status), row.deadline, row.estimated_seconds, row.category, row.department)
+        return TaskFacts(
+            TaskStatus(row.status), row.deadline, row.estimated_seconds, row.category, row.department, row.context
+        )
 
     def due(self, now: datetime, limit: int) -> list[str]:
         """Tasks whose place time has changed, or that have none yet."""

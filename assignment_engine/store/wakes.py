@@ -5,10 +5,11 @@ from __future__ import annotations
 import select
 from typing import Any
 
+import psycopg2
 from sqlalchemy import PoolProxiedConnection, text
 
 from assignment_engine.store.database import Database
-from assignment_engine.store.errors import translated
+from assignment_engine.store.errors import translated, translated_error
 
 CHANNEL = "assignment_engine_wake"
 
@@ -19,8 +20,11 @@ def can_notify(database: Database) -> bool:
 
 def notify(database: Database) -> None:
     """Wake every process that listens; a statement of its own, because a transaction would hold others up."""
-    with translated(), database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"NOTIFY {CHANNEL}"))
+    try:
+        with translated(), database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"NOTIFY {CHANNEL}"))
+    except psycopg2.Error as exc:  # the level is set, and set back, by the driver itself
+        raise translated_error(exc, away=True) from exc
 
 
 class Listener:
@@ -31,15 +35,27 @@ class Listener:
         self._connection: PoolProxiedConnection | None = None
 
     def wait(self, seconds: float) -> bool:
-        """Whether somebody called within so many seconds."""
-        with translated():
-            driver = self._listening()
-            if not select.select([driver], [], [], seconds)[0]:
-                return False
-            driver.poll()
-            called = bool(driver.notifies)
-            driver.notifies.clear()
-            return called
+        """Whether somebody called within so many seconds.
+
+        Raises
+        ------
+        DatabaseUnavailableError
+            When the connection is gone; `close` before the next call.
+        """
+        try:
+            with translated():
+                return self._hears(seconds)
+        except psycopg2.Error as exc:  # of the driver, which is spoken to directly here
+            raise translated_error(exc, away=True) from exc
+
+    def _hears(self, seconds: float) -> bool:
+        driver = self._listening()
+        if not select.select([driver], [], [], seconds)[0]:
+            return False
+        driver.poll()
+        called = bool(driver.notifies)
+        driver.notifies.clear()
+        return called
 
     def _listening(self) -> Any:
         if self._connection is None:

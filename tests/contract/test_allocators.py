@@ -155,6 +155,13 @@ def test_a_required_pair_is_made(method):
     assert pairs_of(required.plan(method)) == {"t1": "bo"}
 
 
+def test_a_required_pair_is_made_before_others_take_the_hours(method):
+    """The person has room for one of two tasks: the one that must be theirs, though the other matters more."""
+    work = [task("a", priority="low", estimated_hours=8), task("b", priority="critical", estimated_hours=8)]
+    required = world(*work, employee(max_workload=8)).with_constraints(required=[("a", "ana")])
+    assert pairs_of(required.plan(method)) == {"a": "ana"}
+
+
 def test_a_critical_task_is_not_given_up_for_a_low_one(method):
     """There is room for one of the two."""
     work = [task("a", priority="low", estimated_hours=8), task("b", priority="critical", estimated_hours=8)]

@@ -14,6 +14,7 @@ from assignment_engine.domain.errors import (
     SessionClosedError,
     TransitionError,
 )
+from assignment_engine.domain.sampled import as_rows
 from assignment_engine.services.dispatch import presence, work
 from assignment_engine.services.dispatch.intake import amend_employee, amend_task, submit_task
 from assignment_engine.services.dispatch.queues import set_queue
@@ -407,10 +408,11 @@ def test_every_decision_is_logged_with_what_was_compared(office):
     [row] = office.training()
     assert row.method == "live"
     assert row.propensity is None
-    assert len(row.candidates) == 15
+    candidates = as_rows(row.candidates)
+    assert len(candidates) == 15
     assert row.rank == 1
-    assert row.candidates[0]["task_id"] == row.task_id
-    assert row.candidates[0]["features"] == row.features
+    assert candidates[0]["task_id"] == row.task_id
+    assert candidates[0]["features"] == row.features
 
 
 def test_a_scorer_that_breaks_does_not_undo_the_completion(office):

@@ -54,6 +54,11 @@ _FILL = (
            CASE WHEN n % 10 = 0 THEN 'accepted' ELSE 'completed' END, now(), false, now(), now()
     FROM generate_series(1, :tasks) n WHERE n % 10 > 0 OR n % 100 = 0
     """,
+    """
+    INSERT INTO context_history (kind, value, employee_id, given)
+    SELECT CASE WHEN n % 2 = 0 THEN 'raised_by' ELSE 'location' END, 'v' || n % 5000, 'e' || 1 + n / 5000, 3
+    FROM generate_series(1, :tasks) n
+    """,
     "ANALYZE",
 )
 
@@ -207,8 +212,33 @@ def test_what_people_were_given_lately(full: Database) -> None:
     assert "ix_task_assignments_employee_id_assigned_at_assignment_id" in Plans(plans).indexes
 
 
+def test_whom_work_with_an_id_was_given_to(full: Database) -> None:
+    """Counters of the people and ids in question come from the primary key, and so do the totals of these ids."""
+    ids = {"raised_by": [f"v{2 * n}" for n in range(50)], "location": [f"v{2 * n + 1}" for n in range(50)]}
+    with asked(full) as (unit, plans):
+        handled = unit.history.handled(["e2"], ids)
+        total = unit.history.handled_by_anybody(ids)
+    assert len(handled["e2"]["raised_by"]) == 50
+    assert total["location"]["v1"] == 3.0 * TASKS / 5000
+    assert "context_history" not in Plans(plans).scanned
+    assert Plans(plans).indexes == {"pk_context_history"}
+
+
 def test_a_plan_that_reads_everything_is_seen(full: Database) -> None:
     """What the other tests say of plans is not always so."""
     with asked(full) as (unit, plans):
         unit.connection.execute(text("SELECT count(*) FROM tasks WHERE title LIKE '%x%'"))
     assert Plans(plans).scanned == {"tasks"}
+
+
+def test_waits_and_troubles_are_counted_from_indexes(full: Database) -> None:
+    """What the page of the queue asks beside its rows, and what the detector looks at."""
+    with asked(full) as (unit, plans):
+        now = unit.now()
+        keys = list(unit.backlog.sizes())
+        unit.backlog.ahead(keys, now - timedelta(days=1), now - timedelta(hours=1))
+        unit.troubles.waiting_since(keys, now - timedelta(hours=40), 101)
+        unit.troubles.due_before(now + timedelta(days=30), 1000)
+        unit.going.active("t5", 200)
+    assert len(plans) >= 5
+    assert not Plans(plans).scanned & {"tasks", "task_assignments"}

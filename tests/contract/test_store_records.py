@@ -164,7 +164,7 @@ def test_training_rows_come_back_as_logged(database):
         method="greedy",
         scorer="lightgbm 3",
         logged_at=NOW,
-        candidates=({"employee_id": "x", "features": [1.0, None]},),
+        candidates={"employee_id": "x", "features": {"performance": [1.0, None]}},
         rank=1,
     )
     database.run(lambda unit: unit.employees.add([Employee(employee_id="e")], NOW))
@@ -174,7 +174,7 @@ def test_training_rows_come_back_as_logged(database):
         unit.assignments.record([born], "planner")
         unit.training.add([row])
         stored = unit.connection.execute(select(ml_training_data)).one()._asdict()
-    assert stored.pop("candidates") == [{"employee_id": "x", "features": [1.0, None]}]
+    assert stored.pop("candidates") == {"employee_id": "x", "features": {"performance": [1.0, None]}}
     assert (stored.pop("outcome"), stored.pop("acceptance"), stored.pop("propensity")) == (None, None, None)
     assert stored == {name: getattr(row, name) for name in stored}
 

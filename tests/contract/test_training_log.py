@@ -145,3 +145,29 @@ def test_where_lots_are_drawn_the_log_says_how_likely_each_choice_was(office: Of
         data = logged_dataset(unit)
     assert sorted(drawn(data).propensity) == [0.25, 0.75]
     assert office.findings() == []
+
+
+def test_what_a_person_decides_by_hand_is_logged_as_a_choice(office: Office) -> None:
+    """Beside everybody who could have had it; whoever is given it is there whatever the rules say."""
+    office.has(Employee(employee_id="full", max_workload=0.0), Employee(employee_id="gone", availability_status="away"))
+    tasks = [Task(task_id=name, title="Work", required_skills={"sql": 1.0}) for name in ("a", "b")]
+    office.run(lambda unit: unit.tasks.add(tasks, unit.now()))
+    for task_id, person in (("a", "ana"), ("b", "gone")):
+        office.run(lambda unit, i=task_id, to=person: work.assign(unit, i, to, BOSS, dispatcher=office.dispatcher))
+    frame = frame_of(office)
+    assert set(frame.decided_by) == {"human"}
+    found = {
+        task_id: dict(zip(rows.employee_id, rows.chosen, strict=True)) for task_id, rows in frame.groupby("task_id")
+    }
+    assert found == {"a": {"ana": 1, "bo": 0}, "b": {"ana": 0, "bo": 0, "gone": 1}}
+    ranks = {row.task_id: (row.rank, row.propensity, row.arm) for row in office.training()}
+    assert ranks == {"a": (2, None, None), "b": (2, None, None)}
+    assert office.findings() == []
+
+
+def test_a_model_that_is_broken_does_not_stop_a_person_from_deciding(office: Office) -> None:
+    office.break_the_scorer()
+    office.run(lambda unit: unit.tasks.add([Task(task_id="t", title="Work")], unit.now()))
+    office.run(lambda unit: work.assign(unit, "t", "ana", BOSS, dispatcher=office.dispatcher))
+    assert office.holder("t") == "ana"
+    assert office.training() == []

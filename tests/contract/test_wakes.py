@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
+from sqlalchemy import text
 
+from assignment_engine.domain.errors import DatabaseUnavailableError
 from assignment_engine.services.dispatch.wake import Ear, Wake
 from assignment_engine.store.wakes import Listener, can_notify
 from tests.databases import opened
@@ -38,6 +40,27 @@ def test_a_call_wakes_the_loops_of_this_process_and_of_others(postgresql):
     assert here.is_set()
     assert ear.step(None) == 0.0
     assert there.is_set()
+    ear.close()
+
+
+def test_whoever_lost_the_connection_hears_again(postgresql):
+    """A database that restarts does not leave anybody deaf."""
+    called = threading.Event()
+    ear = Ear(postgresql, called.set)
+    ear.step(None)
+    with postgresql.engine.connect() as other:
+        other.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    with pytest.raises(DatabaseUnavailableError):
+        ear.step(None), ear.step(None)  # the first reads the server's last words
+    ear.step(None)
+    Wake(postgresql)()
+    ear.step(None)
+    assert called.is_set()
     ear.close()
 
 

@@ -30,12 +30,12 @@ def run(*arguments: object, url: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
-def worked(url: str) -> Database:
+def worked(url: str, count: int = TASKS) -> Database:
     """Half a year of plans, of which work far beyond somebody's experience mostly came too late."""
     database, rng = Database(url), np.random.default_rng(5)
     years = rng.uniform(0, 10, 30)
     people = [Employee(employee_id=f"p{n}", experience_years=y, max_workload=1e6) for n, y in enumerate(years.tolist())]
-    hard = rng.random(TASKS)
+    hard = rng.random(count)
     tasks = [
         Task(task_id=f"t{n}", title="Work", complexity_score=c, estimated_hours=1.0)
         for n, c in enumerate(hard.tolist())
@@ -80,6 +80,10 @@ def test_a_model_is_trained_judged_promoted_and_served(tmp_path: Path) -> None:
     assert found["model"]["log_loss"] < found["constant"]["log_loss"]
     promoted = run("promote", "spring", "--from-database", "--model-dir", models, url=url)
     assert promoted.returncode == 0, promoted.stderr
+
+    over = run("train", "--from-database", "--name", "spring", "--model-dir", models, url=url)
+    assert "'spring' is the champion" in over.stderr
+    assert "hold-out: no hold-out" in judged.stderr
 
     scheduler.follow(at_once=True)
     plan = scheduler.assign_tasks([Task(task_id="next")])

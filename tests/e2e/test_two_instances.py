@@ -61,9 +61,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(url: str, directory: Path) -> Iterator[Instance]:
+def served(url: str, directory: Path, **settings: str) -> Iterator[Instance]:
     port = free_port()
-    environment = {"PATH": "/usr/bin:/bin", "DATABASE_URL": url, "JWT_SECRET": SECRET}
+    environment = {"PATH": "/usr/bin:/bin", "DATABASE_URL": url, "JWT_SECRET": SECRET, **settings}
     with (
         (directory / f"{port}.log").open("w") as log,
         subprocess.Popen(

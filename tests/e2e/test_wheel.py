@@ -34,7 +34,8 @@ assert len(service.finalize_assignments(preview.preview_id).assignments) == 1
 from assignment_engine.learning.logs.adapter import read_adapter
 assert read_adapter("sip-task-effort").kind == "tasks"
 import webapp.app
-print("planned")
+from webapp.board.files import STATIC
+print("planned", sum(path.is_file() for path in STATIC.rglob("*")))
 """
     done = subprocess.run(
         [sys.executable, "-c", check],
@@ -45,4 +46,5 @@ print("planned")
         timeout=120,
         check=False,
     )
-    assert done.stdout == "planned\n", done.stderr
+    files = sum(path.is_file() for path in (ROOT / "webapp" / "board" / "static").rglob("*"))
+    assert done.stdout == f"planned {files}\n", done.stderr

@@ -151,11 +151,18 @@ def load_of(person: Employee, counters: Counters) -> Fraction:
 
 def in_order(world: World, method: str) -> list[Task]:
     rank = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+    required = {task_id for task_id, _ in world.constraints.required}
     if method == "balanced":
-        return sorted(world.pending, key=lambda t: (rank[t.priority.value], t.task_id))
+        return sorted(world.pending, key=lambda t: (t.task_id not in required, rank[t.priority.value], t.task_id))
     return sorted(
         world.pending,
-        key=lambda t: (rank[t.priority.value], t.deadline or LATEST, t.created_at or LATEST, t.task_id),
+        key=lambda t: (
+            t.task_id not in required,
+            rank[t.priority.value],
+            t.deadline or LATEST,
+            t.created_at or LATEST,
+            t.task_id,
+        ),
     )
 
 

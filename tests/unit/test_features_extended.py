@@ -160,4 +160,4 @@ def test_a_bundle_with_sets_plans_explains_and_says_who_computes_it(scorer):
     (chosen,) = made.assignments
     assert chosen.employee_id == "knows"
     assert len(chosen.explanation.terms) == len(NAMES)
-    assert scorer.describe() == "Booster.predict: it declares the feature sets recency and context"
+    assert scorer.describe() == "compiled forest (20 trees); Booster.predict for small problems"

@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from assignment_engine.cli import main
 from assignment_engine.domain.errors import BundleError, InvalidInputError, PromotionRefusedError, TrainingError
 from assignment_engine.features.definition import FEATURE_NAMES, feature_names
+from assignment_engine.learning import promotion
 from assignment_engine.learning.dataset import read_dataset
-from assignment_engine.learning.judging import drift, gain, holdout, report
+from assignment_engine.learning.judging import drift, gain, report
 from assignment_engine.learning.organisation import simulate
 from assignment_engine.learning.promotion import changes, current, listed, promote, rollback
 from assignment_engine.learning.recipes import Recipe
@@ -113,7 +114,7 @@ def test_declared_sets_are_taken_and_what_is_not_logged_is_missing(data, tmp_pat
     assert made.manifest.features == feature_names(("recency",))
     save_bundle(made, tmp_path / "wide")
     scorer = LightGbmScorer(load_bundle(tmp_path / "wide"))
-    assert "recency" in scorer.describe()
+    assert scorer.features == feature_names(("recency",))
     assert len(scorer.explain(data.take(np.arange(1)).columns(scorer.features))[0].terms) == len(scorer.features)
 
 
@@ -192,14 +193,6 @@ def test_drift_is_seen_where_it_is(data):
     assert found["features"]["estimated_hours"] > 0.25 > found["features"]["skill_match"]
 
 
-def test_the_holdout_is_compared_with_the_engine():
-    rows = frame_of(simulate(31, people=5, decisions=200).decisions)
-    good = np.where(rows["control"] == 1, "bad", "good")
-    found = holdout(read_dataset(rows.assign(outcome=good)))
-    assert found["gain"] == 1.0
-    assert found["standard_error"] == 0.0
-
-
 def test_a_better_bundle_is_promoted_and_rolled_back(bundle, worthless, data, tmp_path):
     save_bundle(worthless, tmp_path / "old")
     save_bundle(bundle, tmp_path / "new")
@@ -232,6 +225,26 @@ def test_a_worse_bundle_is_refused_unless_forced_with_a_reason(bundle, worthless
     assert current(tmp_path) == "good"
     forced = promote(tmp_path, "worse", data=data, now=NOW, force=True, reason="an audit asks for it")
     assert (forced.forced, changes(tmp_path)[-1]) == (True, forced)
+
+
+def test_a_bundle_is_compared_with_whatever_is_the_champion_in_the_end(bundle, worthless, data, tmp_path, monkeypatch):
+    """While it is compared with the one, somebody promotes another that is as good as it is."""
+    for name, made in (("old", worthless), ("twin", bundle), ("new", bundle)):
+        save_bundle(made, tmp_path / name)
+    promote(tmp_path, "old", data=None, now=NOW, force=True, reason="the first one")
+    compared = []
+
+    def meanwhile(challenger, champion, *rest):
+        compared.append(champion.manifest.version)
+        if len(compared) == 1:
+            promote(tmp_path, "twin", data=None, now=NOW, force=True, reason="somebody else")
+        return gain(challenger, champion, *rest)
+
+    monkeypatch.setattr(promotion, "gain", meanwhile)
+    with pytest.raises(PromotionRefusedError, match="better than that of"):
+        promote(tmp_path, "new", data=data, now=NOW)
+    assert compared == [worthless.manifest.version, bundle.manifest.version]
+    assert current(tmp_path) == "twin"
 
 
 def test_a_damaged_bundle_is_listed_with_its_problem_and_never_promoted(bundle, tmp_path):

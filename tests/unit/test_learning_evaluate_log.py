@@ -85,11 +85,13 @@ def test_titles_are_read_where_the_log_has_them():
     log = small_log(7, 700)
     titled = log.assign(title="please look at " + log["kind"].str.replace(" ", "") + " again")
     fields = {"person": "who", "category": "kind", "estimated_hours": "estimate", "title": "title"}
-    found = evaluate_log(titled, adapter(fields=fields), seeds=(1,), tables=("triage",)).content["triage"]
-    rows = found["rows"]
+    content = evaluate_log(titled, adapter(fields=fields), seeds=(1,), tables=("triage",)).content
+    found, rows = content["triage"], content["triage"]["rows"]
     assert rows["TF-IDF + LightGBM"]["category_accuracy"] > 0.95
     assert rows["majority, median"]["category_accuracy"] < 0.4
     assert found["n"] > 100
+    sure = content["triage_sure"]["rows"]["category, confidence ≥ 0.8"]
+    assert min(sure["answered"], sure["right"]) > 0.95
 
 
 def test_the_command_prints_json_and_tables(tmp_path):

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from assignment_engine.domain.errors import BundleError, TrainingError
+from assignment_engine.domain.errors import TrainingError
 from assignment_engine.features.definition import FEATURE_NAMES
 from assignment_engine.learning.eta import EtaModel, Work, train_eta
-from assignment_engine.learning.triage import Finished, TriageModel, train_triage
-
-WORDS = {
-    "network": (("router", "vpn", "switch"), 8.0),
-    "printing": (("printer", "toner", "paper"), 1.0),
-    "accounts": (("password", "login", "token"), 0.5),
-}
-FILLER = ("please", "look", "at", "the", "again", "broken", "office", "today")
-
-
-def finished(count: int, seed: int) -> Finished:
-    """Each kind of work has its words and its usual hours."""
-    rng = np.random.default_rng(seed)
-    names = [str(name) for name in rng.choice(list(WORDS), count)]
-    texts = [
-        " ".join([*rng.choice(FILLER, 3), str(rng.choice(WORDS[name][0])), *rng.choice(FILLER, 2)]) for name in names
-    ]
-    hours = np.array([WORDS[name][1] for name in names]) * rng.lognormal(0.0, 0.2, count)
-    return Finished(texts, names, np.clip(hours / 10.0, 0.0, 1.0), hours)
+from assignment_engine.learning.triage import TriageModel, train_triage
+from tests.worded import finished
 
 
 @pytest.fixture(scope="module")
@@ -37,52 +22,52 @@ def model() -> TriageModel:
 def test_words_tell_category_hours_and_complexity(model):
     unseen = finished(300, 2)
     guesses = model.guess(unseen.texts)
-    assert np.mean([g.category == name for g, name in zip(guesses, unseen.category, strict=True)]) > 0.97
-    hours = np.array([g.hours for g in guesses])
+    assert np.mean([g["category"].value == name for g, name in zip(guesses, unseen.category, strict=True)]) > 0.97
+    hours = np.array([g["hours"].value for g in guesses])
     median = np.full(300, np.median(unseen.hours))
     errors = [np.mean(np.abs(np.log(guessed / unseen.hours))) for guessed in (hours, median)]
     assert errors[0] < 0.5 * errors[1]
-    assert all(0.0 <= g.complexity <= 1.0 and 0.0 < g.confidence <= 1.0 for g in guesses)
+    assert all(0.0 <= g["complexity"].value <= 1.0 for g in guesses)
+    assert all(0.0 < told.confidence <= 1.0 for g in guesses for told in g.values())
 
 
 def test_words_that_were_never_seen_are_guessed_with_less_confidence(model):
-    known, unknown = model.guess(["the router again", "zzz qqq"])
-    assert unknown.confidence < known.confidence
+    known, unknown = model.guess(["please look at the Router again", "zzz qqq"])
+    for name in ("category", "hours"):
+        assert known[name].confidence > 0.8
+        assert unknown[name].confidence < known[name].confidence
+    assert "Router" in known["category"].words
+    assert unknown["category"].words == ()
+
+
+def test_words_are_shown_as_they_stand_in_the_text(model):
+    (guess,) = model.guess(["Störung: the Pässwörd, TÓKEN expired"])
+    assert set(guess["category"].words) >= {"Pässwörd", "TÓKEN"}
 
 
 def test_no_text_gives_no_guess(model):
     assert model.guess([]) == ()
 
 
-def test_a_saved_model_guesses_the_same(model, tmp_path):
-    model.save(tmp_path / "triage")
-    texts = finished(20, 3).texts
-    assert TriageModel.load(tmp_path / "triage").guess(texts) == model.guess(texts)
-
-
-def test_a_changed_file_is_refused(model, tmp_path):
-    model.save(tmp_path / "triage")
-    with (tmp_path / "triage" / "hours.txt").open("a") as file:
-        file.write("x")
-    with pytest.raises(BundleError, match="sha256"):
-        TriageModel.load(tmp_path / "triage")
-    with pytest.raises(BundleError, match="cannot read"):
-        TriageModel.load(tmp_path / "elsewhere")
-
-
 def test_only_what_tasks_have_is_learned():
     rows = finished(300, 4)
     nothing = np.full(300, np.nan)
-    found = train_triage(Finished(rows.texts, [None] * 300, nothing, rows.hours)).guess(["the vpn today"])[0]
-    assert (found.category, found.complexity) == (None, None)
-    assert found.hours > 2.0
+    (found,) = train_triage(replace(rows, category=[None] * 300, complexity=nothing)).guess(["the vpn today"])
+    assert set(found) == {"hours"}
+    assert found["hours"].value > 2.0
 
 
 def test_a_rare_category_is_not_named():
     rows = finished(400, 5)
     rare = ["rare" if i % 80 == 0 else name for i, name in enumerate(rows.category)]
-    model = train_triage(Finished(rows.texts, rare, rows.complexity, rows.hours))
-    assert "rare" not in {guess.category for guess in model.guess(rows.texts)}
+    model = train_triage(replace(rows, category=rare))
+    assert "rare" not in {guess["category"].value for guess in model.guess(rows.texts) if "category" in guess}
+
+
+def test_tasks_that_share_no_words_are_refused():
+    rows = finished(300, 4)
+    with pytest.raises(TrainingError, match="no word"):
+        train_triage(replace(rows, texts=[f"word{i}" for i in range(300)]))
 
 
 def test_a_handful_of_tasks_is_refused():
@@ -91,12 +76,12 @@ def test_a_handful_of_tasks_is_refused():
 
 
 def drawn_work(count: int = 3000, *, seed: int = 8, seen_for: float | None = None) -> tuple[Work, np.ndarray]:
-    """Hours grow with the estimate; with `seen_for`, the older work was watched for so many hours at most."""
+    """Hours grow with the estimate; with `seen_for`, work was watched for so many hours at most."""
     rng = np.random.default_rng(seed)
     features = rng.random((count, len(FEATURE_NAMES)))
     estimate = features[:, FEATURE_NAMES.index("estimated_hours")] = rng.uniform(1.0, 9.0, count)
     true = estimate * rng.lognormal(0.0, 0.5, count)
-    limit = np.full(count, np.inf) if seen_for is None else np.where(np.arange(count) < 0.8 * count, seen_for, np.inf)
+    limit = np.full(count, np.inf if seen_for is None else seen_for)
     return Work(features, np.minimum(true, limit), true <= limit, np.zeros(count, dtype=np.int64)), true
 
 

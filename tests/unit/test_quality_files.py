@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from assignment_engine.domain.errors import InvalidInputError, UnreadableFileError
 from assignment_engine.domain.files import FileProcessingMetrics
 from assignment_engine.quality import QualityOptions, UseCase, check_file, clean_file, deduplicate_file, process_file
-from assignment_engine.quality.report import FileKindOfResult, JobResults
+from assignment_engine.quality.report import ChangedAssignment, FileKindOfResult, Impact, ImpactResult, JobResults
 from assignment_engine.quality.writing import escaped, is_formula, safe_stem, unescaped
 
 HEAD = "task_id,title,priority,estimated_hours,category"
@@ -59,6 +60,7 @@ def test_the_chain_fills_merges_and_names_every_file(tasks, tmp_path):
         "tasks.review.csv": "report",
         "tasks.final.csv": "final",
         "tasks.report.html": "report",
+        "tasks.report.json": "report",
     }
     assert {path.name for path in out.iterdir()} == names(done.results).keys()
     assert tasks.read_bytes() == before
@@ -75,7 +77,8 @@ def test_the_chain_fills_merges_and_names_every_file(tasks, tmp_path):
 def test_results_and_metrics_have_the_documented_shape(tasks, tmp_path):
     done = process_file(tasks, tmp_path / "out")
     results = done.results.model_dump(mode="json")
-    assert results.keys() == {"files", "uc1", "uc4"}
+    assert results.keys() == {"files", "uc1", "uc4", "impact"}
+    assert results["impact"] is None  # nobody who could plan was there
     assert results["uc1"]["filled"] == {"estimated_hours": 6}
     assert results["uc1"]["score"] < results["uc1"]["score_after"]
     assert results["uc1"]["completeness"] == pytest.approx(1 - 6 / (61 * 5), abs=1e-4)
@@ -88,6 +91,64 @@ def test_results_and_metrics_have_the_documented_shape(tasks, tmp_path):
     )
     assert done.metrics.issues_found >= 1
     assert done.metrics.processing_time_seconds > 0
+
+
+def impact_of(kind, table, suspect) -> Impact:
+    """As if every suspect task were left to nobody."""
+    changes = [
+        ChangedAssignment(
+            task_id=f"={table.by_name['task_id'].text(row)}",
+            suspect=True,
+            employee_with="ana",
+            employee_without=None,
+            score_with=0.5,
+            score_without=None,
+        )
+        for row in suspect.nonzero()[0].tolist()
+    ]
+    return Impact(
+        method="greedy",
+        scorer="none 1",
+        suspect_tasks=len(changes),
+        suspect_employees=0,
+        assigned_with=len(changes),
+        assigned_without=0,
+        total_score_with=0.5 * len(changes),
+        total_score_without=0.0,
+        at_stake=0.5 * len(changes),
+        share_at_stake=1.0,
+        changed=len(changes),
+        changes=tuple(changes),
+    )
+
+
+def test_what_it_means_for_a_plan_is_told_in_short_and_in_full(tmp_path):
+    """Thirty of ninety rows cannot be trusted: twenty are in the results, all in the file, formulas disarmed."""
+    path = tmp_path / "tasks.csv"
+    path.write_text("\n".join([*lines(60), *(f"t{n + 100},Paint it,urgent,2,bug" for n in range(30))]) + "\n")
+    done = process_file(path, tmp_path / "out", (UseCase.UC1,), judge=impact_of)
+    found = done.results.impact
+    assert isinstance(found, ImpactResult)
+    assert (found.computed, found.changed, len(found.changes), found.at_stake) == (True, 30, 20, 15.0)
+    assert names(done.results)[found.file] == "report"
+    full = read(tmp_path / "out" / found.file)
+    assert [row["task_id"] for row in full] == [f"'=t{n + 100}" for n in range(30)]
+    assert (full[0]["employee_with"], full[0]["employee_without"], full[0]["score_without"]) == ("ana", "", "")
+    assert "30 assignments change" in (tmp_path / "out" / "tasks.report.html").read_text()
+
+
+def test_duplicates_are_suspect_where_they_were_looked_for(tasks, tmp_path):
+    def suspects(use_case: UseCase) -> int:
+        found = process_file(tasks, tmp_path / use_case, (use_case,), judge=impact_of).results.impact
+        assert isinstance(found, ImpactResult)
+        return found.suspect_tasks
+
+    assert (suspects(UseCase.UC1), suspects(UseCase.UC4)) == (0, 1)
+
+
+def test_files_that_no_plan_is_made_of_are_not_judged(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n1,2\n")
+    assert process_file(tmp_path / "a.csv", tmp_path / "out", judge=impact_of).results.impact is None
 
 
 def test_each_agent_alone(tasks, tmp_path):
@@ -116,6 +177,14 @@ def test_progress_only_grows_and_ends_at_one(tasks, tmp_path):
     shares = [share for _, share in told]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0, 1)
+
+
+def test_the_report_for_programs_says_everything(tasks, tmp_path):
+    done = process_file(tasks, tmp_path / "out")
+    told = json.loads((tmp_path / "out" / "tasks.report.json").read_text())
+    assert told["report"] == done.report.model_dump(mode="json")
+    assert told["duplicates"]["clusters"] == 1
+    assert [fill["filled"] for fill in told["fills"] if fill["column"] == "estimated_hours"] == [6]
 
 
 def test_a_reference_is_compared(tasks, tmp_path):

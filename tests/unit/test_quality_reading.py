@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import tracemalloc
 import zipfile
 
 import pytest
 
 from assignment_engine.domain.errors import UnreadableFileError
+from assignment_engine.quality.lines import CHUNK
 from assignment_engine.quality.options import QualityOptions, ReadLimits
 from assignment_engine.quality.reading import TableFile, read_file, read_stream
+
+ENDLESS_LINE = int(os.environ.get("ENDLESS_LINE_BYTES", "20000000"))
 
 
 def read(content: bytes | str, **limits: int) -> TableFile:
@@ -57,23 +62,37 @@ def test_a_line_beyond_the_limit_is_dropped_and_named():
     assert file.unreadable_rows == 1
 
 
+class Endless(io.RawIOBase):
+    """A table of two rows with one line of `length` bytes between them, made as it is read."""
+
+    def __init__(self, length: int) -> None:
+        self._parts = [b"a,b\n1,2\n", length, b"\n3,4\n"]
+
+    def read(self, size: int = -1) -> bytes:
+        part = self._parts.pop(0) if self._parts else b""
+        if isinstance(part, bytes):
+            return part
+        if part > size:
+            self._parts.insert(0, part - size)
+        return b"x" * min(size, part)
+
+
 def test_a_line_is_never_held_whole():
-    """A gigabyte in one line passes through in pieces."""
-
-    class Endless(io.RawIOBase):
-        left = 200_000_000
-
-        def read(self, size: int = -1) -> bytes:
-            if self.left == 200_000_000:
-                self.left -= 8
-                return b"a,b\n1,2\n"
-            size = min(size, self.left)
-            self.left -= size
-            return b"x" * size
-
-    file = read_stream(Endless(), QualityOptions())  # type: ignore[arg-type]
-    assert rows(file) == [("1", "2")]
+    """It passes through in pieces: a limit of a thousandth, and memory for a few pieces, not for the line."""
+    tracemalloc.start()
+    limits = ReadLimits(line_bytes=max(1, ENDLESS_LINE // 1000), file_bytes=2 * ENDLESS_LINE)
+    file = read_stream(Endless(ENDLESS_LINE), QualityOptions(limits=limits))  # type: ignore[arg-type]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rows(file) == [("1", "2"), ("3", "4")]
     assert problems(file) == {"line_too_long": (3,)}
+    assert peak < 8 * (CHUNK + limits.line_bytes)
+    assert peak < ENDLESS_LINE / 4
+
+
+def test_a_line_beyond_the_limit_of_the_file_refuses_it():
+    with pytest.raises(UnreadableFileError, match="larger than 1,000,000 bytes"):
+        read_stream(Endless(2_000_000), QualityOptions(limits=ReadLimits(file_bytes=1_000_000)))  # type: ignore[arg-type]
 
 
 def test_nul_characters_are_removed_and_named():
@@ -148,9 +167,9 @@ def test_gzip_is_unpacked_on_the_fly():
 
 
 def test_a_gzip_bomb_stops_at_the_limit():
-    bomb = gzip.compress(b"a,b\n" + b"1,2\n" * 5_000_000, mtime=0)
+    bomb = gzip.compress(b"a,b\n" + b"1,2\n" * 500_000, mtime=0)
     with pytest.raises(UnreadableFileError, match="larger than"):
-        read(bomb, file_bytes=1_000_000)
+        read(bomb, file_bytes=100_000)
 
 
 @pytest.mark.parametrize(

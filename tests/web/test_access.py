@@ -22,6 +22,7 @@ MATRIX = {
     ("POST", "/api/assignments/preview"): READERS,
     ("GET", "/api/assignments/preview/{preview_id}"): READERS,
     ("POST", "/api/assignments/finalize/{preview_id}"): READERS,
+    ("GET", "/api/assignments/finalize/{preview_id}"): READERS,
     ("POST", "/api/trigger_pipeline"): READERS,
     ("POST", "/api/employees"): {"admin"},
     ("GET", "/api/employees"): READERS,
@@ -39,6 +40,7 @@ MATRIX = {
     ("PUT", "/conversations/{conversation_id}"): {"admin"},
     ("GET", "/tasks/{task_id}/triage"): READERS,
     ("POST", "/tasks/{task_id}/triage"): READERS,
+    ("GET", "/batch/jobs"): READERS,
     ("GET", "/batch/status/{job_ids}"): READERS,
     ("POST", "/batch/jobs/{job_id}/cancel"): {"admin"},
     ("POST", "/batch/jobs/{job_id}/retry"): {"admin"},
@@ -54,7 +56,8 @@ MATRIX = {
     ("DELETE", "/reference-files/{reference_id}"): {"admin"},
     ("GET", "/stats"): READERS,
     ("GET", "/stats/health"): READERS,
-    ("GET", "/api/models"): {"admin"},
+    ("GET", "/api/models"): READERS,
+    ("GET", "/api/models/{version}"): READERS,
     ("POST", "/api/models/{version}/promote"): {"admin"},
     ("POST", "/api/models/rollback"): {"admin"},
     ("POST", "/api/import/employees"): {"admin"},
@@ -76,6 +79,7 @@ MATRIX = {
     ("POST", "/api/v1/assignments/{assignment_id}/release"): READERS,
     ("POST", "/api/v1/assignments/{assignment_id}/cancel"): READERS,
     ("POST", "/personnel/login"): {"technician", "admin"},
+    ("GET", "/personnel/{person_id}/session"): {"technician", "admin"},
     ("POST", "/personnel/{person_id}/heartbeat"): {"technician", "admin"},
     ("POST", "/personnel/{person_id}/logout"): {"technician", "admin"},
     ("POST", "/personnel/{person_id}/pause"): {"technician", "admin"},
@@ -90,8 +94,10 @@ MATRIX = {
     ("GET", "/api/v1/alerts"): READERS,
     ("GET", "/status"): READERS,
     ("GET", "/metrics"): READERS,
+    ("DELETE", "/api/session"): EVERYBODY,
 }
-OPEN = {("GET", "/health"), ("GET", "/health/ready")}
+OPEN = {("GET", "/health"), ("GET", "/health/ready"), ("GET", "/api/session"), ("POST", "/api/session")}
+BOARD = {"/", "/board", "/board/sign-in", "/board/static/<version>/<path:name>", "/api/session"}
 
 
 BODIES = {"/reject": {"rejection_reason": "no"}, "/fail": {"reason": "no"}}
@@ -149,7 +155,7 @@ def test_every_rule_declares_its_roles(api: Api) -> None:
         assert access.is_open or access.roles, rule
         if access.is_open:
             open_rules.add(rule.rule)
-    assert open_rules == {"/health", "/health/ready", "/openapi.json", "/docs", "/docs/<path:name>"}
+    assert open_rules == {"/health", "/health/ready", "/openapi.json", "/docs", "/docs/<path:name>", *BOARD}
 
 
 def test_an_undeclared_endpoint_is_closed(api: Api) -> None:

@@ -6,6 +6,8 @@ import gzip
 import io
 import os
 import zipfile
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from werkzeug.test import TestResponse
 
 from assignment_engine.domain.background import JobKind, NewJob
 from assignment_engine.services.background import submit_job
+from assignment_engine.store.database import Database
+from assignment_engine.wiring import build_file_loop
 from tests.databases import Servers
 from tests.web.conftest import Api, pointers, served
 from tests.web.test_jobs import engine_of, worker
@@ -82,6 +86,22 @@ def test_from_the_upload_to_the_engine(api: Api, tmp_path: Path) -> None:
     assert imported.json == {"created": 41, "updated": 0, "rejected": []}
     assert api.get("/tasks/u1").json["title"] == "=SUM(A1)"  # type: ignore[index]
     assert [name for name in left_in(root_of(api)) if Path(name).name.startswith(".")] == []
+
+
+def test_what_suspect_rows_mean_for_a_plan(api: Api, tmp_path: Path) -> None:
+    """A task that is there twice takes time of the stored people from others; every change is in a file."""
+    with worker(api, tmp_path) as until_ended:
+        nobody = until_ended(uploaded(api, table(GOOD[0].replace("t0", "copy")))["id"])["results"]["impact"]
+        assert (nobody["computed"], nobody["reason"]) == (False, "there are no employees to plan with")
+        assert api.post("/api/employees", json={"employee_id": "ana", "max_workload": 40.0}).status_code == 201
+        job = until_ended(uploaded(api, table(GOOD[0].replace("t0", "copy")))["id"])
+    found = job["results"]["impact"]
+    assert (found["computed"], found["suspect_tasks"]) == (True, 1)
+    assert {change["task_id"] for change in found["changes"]} >= {"copy"}
+    assert 0 < found["at_stake"] <= found["total_score_with"] + found["total_score_without"]
+    full = result_of(api, job, found["file"]).text.splitlines()
+    assert len(full) == 1 + found["changed"]
+    assert "What it means for decisions" in result_of(api, job, "tasks.report.html").text
 
 
 def test_one_agent_alone(api: Api, tmp_path: Path) -> None:
@@ -301,6 +321,27 @@ def test_results_that_vanished_are_not_there(api: Api, tmp_path: Path) -> None:
     (root_of(api) / "results" / done["id"] / "tasks.final.csv").unlink()
     assert result_of(api, done, "tasks.final.csv").status_code == 404
     assert api.post(f"/batch/jobs/{done['id']}/import?kind=tasks").status_code == 404
+
+
+def test_files_that_were_kept_for_their_time(api: Api, tmp_path: Path) -> None:
+    """Downloads and imports say that they are gone for good, and so does beginning a failed job anew."""
+    with worker(api, tmp_path) as until_ended:
+        done = until_ended(uploaded(api, table())["id"])
+        cut_short = gzip.compress("".join(f"{n},{n * n}\n" for n in range(30_000)).encode())[:-20]
+        failed = until_ended(uploaded(api, cut_short)["id"])
+    engine = engine_of(api)
+    later = Database(engine.settings.database_url, lambda: datetime.now(UTC) + timedelta(days=91))
+    build_file_loop(replace(engine, database=later)).step(datetime.now(UTC))
+    later.dispose()
+    assert left_in(root_of(api)) == []
+    assert result_of(api, done, "tasks.final.csv").status_code == 410
+    assert result_of(api, done, "none.csv").status_code == 404
+    assert api.post(f"/batch/jobs/{done['id']}/import?kind=tasks").status_code == 410
+    (told,) = api.get(f"/batch/status/{done['id']}").json["items"]  # type: ignore[index]
+    assert told["results"]["files_deleted_at"].endswith("Z")
+    assert told["results"]["uc1"] == done["results"]["uc1"]
+    assert failed["error"]["category"] == "file"
+    assert api.post(f"/batch/jobs/{failed['id']}/retry").status_code == 410
 
 
 def test_an_import_that_is_refused_names_the_rows(api: Api, tmp_path: Path) -> None:

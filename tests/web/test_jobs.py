@@ -112,6 +112,21 @@ def test_who_sees_which_job(planned: Api) -> None:
     assert planned.get("/batch/status/,").status_code == 422
 
 
+def test_the_list_is_that_of_ones_own_jobs(planned: Api) -> None:
+    """The latest first; admins see all of them."""
+    ids = [started(planned.as_("planner", name)) for name in ("pat", "sam", "pat")]
+    planned.post(f"/batch/jobs/{ids[0]}/cancel")
+
+    def listed(api: Api, query: str = "") -> list[str]:
+        return [job["id"] for job in api.get(f"/batch/jobs{query}").json["items"]]  # type: ignore[index]
+
+    assert listed(planned) == ids[::-1]
+    assert listed(planned.as_("planner", "pat")) == [ids[2], ids[0]]
+    assert listed(planned, "?status=failed") == [ids[0]]
+    page = planned.get("/batch/jobs?limit=1").json
+    assert listed(planned, f"?after={page['next_after']}") == [ids[1], ids[0]]  # type: ignore[index]
+
+
 def test_cancelling(planned: Api) -> None:
     job_id = started(planned)
     ended = planned.post(f"/batch/jobs/{job_id}/cancel").json

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from assignment_engine.config import read_settings
@@ -75,6 +77,19 @@ def test_without_redis_each_instance_counts_by_itself(servers: Servers) -> None:
         assert statuses(api, 1) == [200]
         server.stop()
         assert statuses(api, 4) == [200, 200, 200, 429]
+
+
+def test_requests_that_see_redis_go_away_at_once(servers: Servers) -> None:
+    """None of them fails, not only the first."""
+    with (
+        running_redis() as server,
+        servers["sqlite"].migrated() as url,
+        served(url, rate_limit="1000/hour", redis_url=server.url) as api,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        assert statuses(api, 1) == [200]
+        server.stop()
+        assert set(pool.map(lambda _: api.get("/tasks").status_code, range(32))) == {200}
 
 
 def test_redis_may_be_away_from_the_start(servers: Servers) -> None:

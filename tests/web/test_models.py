@@ -13,6 +13,7 @@ from assignment_engine.scoring.bundle import Bundle, load_bundle, save_bundle
 from assignment_engine.scoring.registry import shipped_models
 from tests.databases import Servers
 from tests.web.conftest import Api, fill, pointers, served
+from tests.worded import promoted
 
 
 @pytest.fixture
@@ -84,6 +85,24 @@ def test_rollback_brings_the_champion_before_back(office: Api) -> None:
     assert office.post("/api/models/rollback").status_code == 409
 
 
+def test_a_report_says_what_the_log_cannot_tell_yet(office: Api) -> None:
+    """What it was trained on is known all the same."""
+    told = office.as_("planner").get("/api/models/one").json
+    assert (told["version"], told["is_champion"], told["report"]) == ("one", True, None)
+    assert "cannot judge" in told["why_not"]
+    assert told["training"]["rows"] == 22245
+    assert office.get("/api/models/none").status_code == 404
+
+
+def test_the_latest_changes_are_listed(office: Api) -> None:
+    force(office, "two")
+    changes = office.get("/api/models").json["changes"]
+    assert [(change["action"], change["bundle"], change["forced"]) for change in changes] == [
+        ("promote", "two", True),
+        ("promote", "one", True),
+    ]
+
+
 def test_without_evidence_in_the_log_nothing_is_promoted(office: Api) -> None:
     answer = office.post("/api/models/two/promote")
     assert answer.status_code == 409
@@ -102,3 +121,18 @@ def test_the_models_that_come_with_the_engine_are_not_changed(api: Api) -> None:
     assert api.post("/api/models/default/promote", json={"force": True, "reason": "why not"}).status_code == 409
     assert api.post("/api/models/rollback").status_code == 409
     assert champions(api) == before
+
+
+def test_models_that_read_tickets_are_listed_promoted_and_taken_back(office: Api, models: Path) -> None:
+    """They have a champion of their own, beside the one that scores pairs."""
+    promoted(models, "words")
+    promoted(models, "more-words")
+    shown = {model["version"]: model for model in office.get("/api/models").json["items"]}
+    assert (shown["words"]["kind"], shown["words"]["features"]) == ("triage", ["category"])
+    assert shown["words"]["metrics"]["category"]["gain"] > 0.4
+    assert [name for name, model in shown.items() if model["is_champion"]] == ["one", "more-words"]
+    assert office.post("/api/models/words/promote").status_code == 409, "no finished tasks show that it is better"
+    assert force(office, "words")["kind"] == "triage"
+    back = office.post("/api/models/rollback", json={"kind": "triage"})
+    assert (back.status_code, back.json["bundle"]) == (200, "more-words")
+    assert (champions(office), in_use(office)) == (["one", "more-words"], "one")

@@ -31,7 +31,7 @@ def test_every_rule_is_documented_and_every_operation_exists(api: Api, document:
         (method.lower(), re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
         for rule in api.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if not rule.rule.startswith(("/docs", "/openapi"))
+        if not rule.rule.startswith(("/docs", "/openapi", "/board")) and rule.rule != "/"
     }
     assert {(method, path) for method, path, _ in operations(document)} == rules
 
@@ -55,9 +55,9 @@ def test_operation_ids_differ(document: dict[str, Any]) -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("name", ["EmployeeRecord", "TaskRecord"])
+@pytest.mark.parametrize("name", ["EmployeeRecord", "ReadTask"])
 def test_answers_have_exactly_the_documented_fields(planned: Api, document: dict[str, Any], name: str) -> None:
-    answer = planned.get({"EmployeeRecord": "/api/employees/ana", "TaskRecord": "/tasks/t0"}[name]).json
+    answer = planned.get({"EmployeeRecord": "/api/employees/ana", "ReadTask": "/tasks/t0"}[name]).json
     assert isinstance(answer, dict)
     assert answer.keys() == document["components"]["schemas"][name]["properties"].keys()
 

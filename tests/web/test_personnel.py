@@ -193,6 +193,13 @@ def test_a_pause_keeps_new_work_away(ana: Api, planned: Api) -> None:
     problem(planned.as_("technician", "bo").post("/personnel/ana/pause"), 403)
 
 
+def test_a_person_can_ask_whether_they_are_logged_in(ana: Api) -> None:
+    assert ana.get("/personnel/ana/session").json == {"person_id": "ana", "session": None}
+    given = log_in(ana)
+    assert ana.get("/personnel/ana/session").json == {"person_id": "ana", "session": given}
+    problem(ana.as_("admin").get("/personnel/nobody/session"), 404)
+
+
 def test_the_status_lists_who_is_logged_in(ana: Api, planned: Api) -> None:
     """Name, signs of life, load and work of everybody who is there; technicians do not read it."""
     assert planned.as_("planner").get("/personnel/status").json == []
@@ -203,7 +210,9 @@ def test_the_status_lists_who_is_logged_in(ana: Api, planned: Api) -> None:
     }
     assert (person["person_id"], person["is_logged_in"], person["is_busy"]) == ("ana", True, True)
     assert (person["paused"], person["load"]) == (False, pytest.approx(2 / 40))
-    assert person["current"] == given
+    ticket = {"id": given[0]["ticket_id"], "ticket_number": None, "title": "Task 0", "priority": "medium"}
+    shown = {**given[0], "ticket": {**ticket, "scheduled_date": None}, "offer_expires_at": None}
+    assert person["current"] == [shown]
     problem(ana.get("/personnel/status"), 403)
 
 

@@ -40,6 +40,7 @@ def test_preview_then_finalize(every_api: Api) -> None:
     }
     assert first.json["assignments"][0]["assigned_by"] == "pia"
     assert planner.post(f"/api/assignments/finalize/{preview['preview_id']}").json == first.json
+    assert planner.get(f"/api/assignments/finalize/{preview['preview_id']}").json["result"] == first.json  # type: ignore[index]
     assert {task["status"] for task in planner.get("/tasks").json["items"]} == {"assigned"}  # type: ignore[index]
 
 
@@ -102,6 +103,18 @@ def test_conflicts_are_shown_and_may_be_skipped(every_api: Api) -> None:
     skipped = every_api.post(address, json={"on_conflict": "skip"}).json
     assert skipped is not None
     assert ({a["ticket_id"] for a in skipped["assignments"]}, len(skipped["skipped"])) == ({"t0", "t2"}, 1)
+
+
+def test_what_became_of_a_preview(planned: Api) -> None:
+    """Before anybody finalizes it: who asked, and for what."""
+    rules = {"forbidden": [["t0", "ana"]], "max_assignments": 2}
+    preview = previewed(planned.as_("planner", "pia"), constraints=rules)
+    outcome = planned.get(f"/api/assignments/finalize/{preview['preview_id']}").json
+    assert outcome is not None
+    assert outcome.keys() == {"preview_id", "created_at", "created_by", "constraints", "result"}
+    assert (outcome["created_by"], outcome["result"]) == ("pia", None)
+    assert {name: outcome["constraints"][name] for name in rules} == rules
+    assert planned.get("/api/assignments/finalize/lost").status_code == 404
 
 
 def test_finalize_needs_a_preview(api: Api) -> None:

@@ -106,6 +106,7 @@ def test_only_admins_set_queues(api: Api) -> None:
 def test_the_waiting_list_is_in_the_order_of_dispatch(office: Api) -> None:
     """Pending work and work in progress, with who has it and for how long it has waited; nothing that is over."""
     put(office, window=1)
+    assert office.put("/api/employees/ana", json={"name": "Ana B."}).status_code == 200
     for task_id, priority in (("low", "low"), ("high", "high"), ("urgent", "critical")):
         add(office, task_id, priority=priority)
     assert log_in(office) == ["urgent"]
@@ -114,9 +115,9 @@ def test_the_waiting_list_is_in_the_order_of_dispatch(office: Api) -> None:
     assert {"items", "total", "page", "limit"} <= set(page)
     found = {item["task_id"]: item for item in page["items"]}
     assert list(found) == ["urgent", "high", "over", "low"]
-    assert [(t["status"], t["assigned_to_id"]) for t in found.values()] == [
-        ("in_progress", "ana"),
-        *[("pending", None)] * 3,
+    assert [(t["status"], t["assigned_to_id"], t["assigned_to_name"]) for t in found.values()] == [
+        ("in_progress", "ana", "Ana B."),
+        *[("pending", None, None)] * 3,
     ]
     assert all(item["waiting_seconds"] >= 0 for item in found.values())
     assert office.post("/tasks/urgent/complete").status_code == 200
@@ -241,3 +242,31 @@ def test_a_busy_preferred_person_is_asked_first(office: Api) -> None:
     assert add(office, "t3", preferred_employee="ana")["assigned_to_id"] is None
     done = office.as_("technician", "ana").post("/tasks/t2/complete").json
     assert done["next"]["ticket_id"] == "t3"
+
+
+def test_waiting_tasks_say_how_long_they_will_wait(office: Api) -> None:
+    """Ana has one task; the next ones wait for her, and one that she may not take for nobody who is there."""
+    for task_id in ("t1", "t2", "t3"):
+        add(office, task_id)
+    log_in(office)
+    add(office, "sql", minimum_levels={"sql": 0.5})
+    page = office.as_("technician", "bo").get("/tasks/queue").json["items"]
+    waits = {item["task_id"]: item["expected_wait_seconds"] for item in page}
+    assert waits["t1"] is waits["sql"] is None
+    assert 0 < waits["t2"]["p50"] <= waits["t3"]["p50"] < waits["t3"]["p90"]
+    assert office.get("/tasks/t3").json["expected_wait_seconds"].keys() == {"p50", "p90"}
+
+
+def test_alerts_are_found_by_kind_and_whether_they_stand(office: Api) -> None:
+    database = office.app.extensions["assignment_engine"].engine.database
+    for kind, subject in (("late", "t1"), ("late", "t2"), ("stuck", "t1")):
+        database.run(lambda unit, k=kind, s=subject: unit.alerts.raise_(k, s, "look", unit.now()))
+    database.run(lambda unit: unit.alerts.clear("late", ["t1"], unit.now(), "it is done"))
+
+    def found(query: str) -> set[tuple[str, str]]:
+        return {(alert["kind"], alert["subject"]) for alert in office.get(f"/api/v1/alerts?{query}").json["items"]}
+
+    assert found("kind=late") == {("late", "t1"), ("late", "t2")}
+    assert found("standing=true") == {("late", "t2"), ("stuck", "t1")}
+    assert found("kind=late&standing=false") == {("late", "t1")}
+    assert pointers(office.get("/api/v1/alerts?standing=perhaps")) == ["/standing"]

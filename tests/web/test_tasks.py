@@ -23,7 +23,7 @@ def test_create_read_change_delete(every_api: Api) -> None:
     assert created.json is not None
     assert created.json.keys() == FIELDS
     assert (created.json["task_id"], created.json["status"], created.json["conversations"]) == ("1", "pending", [])
-    assert every_api.get("/tasks/1").json == created.json
+    assert every_api.get("/tasks/1").json == {**created.json, "expected_wait_seconds": None}
     changed = every_api.put("/tasks/1", json={"title": "Updated Title", "description": "Updated Description"})
     assert changed.json == {
         **created.json,
@@ -127,6 +127,10 @@ def test_lists(every_api: Api) -> None:
     assert ([task["task_id"] for task in after["items"]], after["next_after"]) == (["t0"], None)
     assert every_api.get("/tasks?priority=high&status=pending&q=No").json["total"] == 2  # type: ignore[index]
     assert every_api.get("/tasks?queue=other").json["items"] == []  # type: ignore[index]
+    named = every_api.get("/tasks?ids=t3, t1,gone&sort=-task_id").json
+    assert named is not None
+    assert ([task["task_id"] for task in named["items"]], named["total"]) == (["t3", "t1"], 2)
+    assert pointers(every_api.get("/tasks?ids=,")) == ["/ids"]
 
 
 def test_candidates(planned: Api) -> None:

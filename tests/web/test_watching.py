@@ -105,12 +105,16 @@ def test_status(every_api: Api) -> None:
     see_worker(database, "relay", seconds_ago=3600)
     shown = every_api.get("/status").json
     assert isinstance(shown, dict)
-    assert shown.keys() == {"instance_id", "started_at", "workers", "tasks", "processing"}
+    counted = {"tasks", "processing", "waiting", "dispatch"}
+    assert shown.keys() == {"instance_id", "started_at", "workers", "scorer", *counted}
     assert [(w["kind"], w["busy_with"], w.keys()) for w in shown["workers"]] == [
         ("triage", "t1", {"kind", "busy_with", "last_seen"})
     ]
     assert shown["tasks"] == {"assigned": 1, "pending": 1}
     assert shown["processing"] == {"pending": 2}
+    (waits,) = shown["waiting"]
+    assert {**waits, "oldest_seconds": 0} == {"queue": "default", "priority": "medium", "tasks": 1, "oldest_seconds": 0}
+    assert 0 <= waits["oldest_seconds"] < 100
     assert every_api.get("/status").json["instance_id"] == shown["instance_id"]  # type: ignore[index]
 
 
@@ -161,6 +165,8 @@ def test_dispatch_is_seen(api: Api) -> None:
     watcher.dispatched("night", 0.03)
     watcher.dispatched("night", 0.3)
     watcher.dispatch_failed("night")
+    latency = api.get("/status").json["dispatch"]  # type: ignore[index]
+    assert latency == {"window_seconds": 3600, "dispatches": 2, "median_seconds": 0.03, "p95_seconds": 0.3}
     found = numbers(api)
     assert found["dispatch_seconds_count", labels(queue="night")] == 2
     assert found["dispatch_seconds_sum", labels(queue="night")] == pytest.approx(0.33)

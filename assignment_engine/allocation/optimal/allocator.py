@@ -15,6 +15,7 @@ from assignment_engine.allocation.allocators import (
     BalancedAllocator,
     Choice,
     GreedyAllocator,
+    Onlooker,
     greedy_order,
     shown,
 )
@@ -27,7 +28,7 @@ from assignment_engine.domain.errors import FieldError, InvalidInputError
 from assignment_engine.domain.types import Method, Objective
 from assignment_engine.features.arrays import Bools, Floats, Ints
 from assignment_engine.features.pairs import Loads
-from assignment_engine.scoring.protocol import scored
+from assignment_engine.scoring.protocol import ScoreRow, scored
 
 DEFAULT_TIME_BUDGET_SECONDS = 10.0
 
@@ -41,7 +42,8 @@ class OptimalAllocator:
     time_budget_seconds : when it ends, the best plan so far is the answer.
     objective : "weighted" is Σ priority weight · score, "score" is Σ score; "cost" makes the Σ of the problem's costs
         smallest, with every task mandatory.
-    mandatory : give up value rather than leave a task undone: all of them, or those with the given ids.
+    mandatory : give up value rather than leave a task undone: all of them, or those with the given ids. Tasks that are
+        required from somebody who can take them always are.
     """
 
     time_budget_seconds: float = DEFAULT_TIME_BUDGET_SECONDS
@@ -59,12 +61,14 @@ class OptimalAllocator:
         if self.objective not in list(Objective):
             raise InvalidInputError.at("/objective", f"expected one of {', '.join(Objective)} (got {self.objective!r})")
 
-    def allocate(self, problem: AllocationProblem, *, progress: bool = False) -> Allocation:
+    def allocate(
+        self, problem: AllocationProblem, *, progress: bool = False, onlooker: Onlooker | None = None
+    ) -> Allocation:
         if (self.objective == Objective.COST) != (problem.costs is not None):
             raise InvalidInputError.at("/costs", 'expected costs with the objective "cost", and with no other')
         begun = self.clock()
-        must = self._mandatory(problem)
         scores = start_scores(problem, progress=progress)
+        must = self._mandatory(problem) | _required(problem, scores)
         values = self._values(problem, scores)
         rows = _rows_by_id(problem)
         gap = GapProblem(
@@ -80,7 +84,7 @@ class OptimalAllocator:
         assigned = np.empty_like(rows)
         assigned[rows] = solution.assigned
         measured = _measured(values, assigned, solution)
-        choices, loads = _chosen(problem, scores, assigned)
+        choices, loads = _chosen(problem, scores, assigned, onlooker)
         if self.objective == Objective.COST:
             measured = Measured(-measured.value, -measured.bound)
         missing = [f"mandatory tasks that found nobody: {solution.missing}"] if solution.missing else []
@@ -124,7 +128,9 @@ def _measured(values: Floats, assigned: Ints, solution: GapSolution) -> Measured
     return Measured(value, max(value, bound))  # sums in another order may differ in the last digit
 
 
-def _chosen(problem: AllocationProblem, scores: Floats, assigned: Ints) -> tuple[tuple[Choice, ...], Loads]:
+def _chosen(
+    problem: AllocationProblem, scores: Floats, assigned: Ints, onlooker: Onlooker | None
+) -> tuple[tuple[Choice, ...], Loads]:
     """Every choice has the score and load of the problem's start: that is what was decided on."""
     initial = problem.pairs.initial
     loads = initial.copy()
@@ -134,6 +140,10 @@ def _chosen(problem: AllocationProblem, scores: Floats, assigned: Ints) -> tuple
         if employee == NOBODY:
             continue
         score = float(scores[task, employee])
+        if onlooker is not None:
+            candidates = (~np.isnan(scores[task])).nonzero()[0]
+            row = ScoreRow(scores[task, candidates], scores[task, candidates])
+            onlooker.add(task, candidates, row, int(np.searchsorted(candidates, employee)), initial)
         choices.append(Choice(task, employee, score, float(initial.hours[employee]), float(initial.active[employee])))
         loads.add(employee, problem.needed_by(task, employee))
     return tuple(choices), loads
@@ -149,6 +159,13 @@ def start_scores(problem: AllocationProblem, *, progress: bool = False) -> Float
         candidates, row = scored(prepared, task, eligibility.candidates(task, loads))
         scores[task, candidates] = row.scores
     return scores
+
+
+def _required(problem: AllocationProblem, scores: Floats) -> Bools:
+    """Tasks that must go to one person who can take them, shape (n,): they are done like mandatory ones."""
+    required = {task_id for task_id, _ in problem.constraints.required}
+    asked = np.array([task.task_id in required for task in problem.tasks], dtype=bool)
+    return np.asarray(asked & ~np.isnan(scores).all(axis=1))
 
 
 def _rows_by_id(problem: AllocationProblem) -> Ints:

@@ -25,7 +25,7 @@ class Search:
         self._model, self._budget = model, budget
         self.choices = _choices(model, relaxation)
         self.worth = WORTH * max(1.0, model.spread)
-        self._chain = _chain(seed)
+        self._chain = new_chain(seed)
         self._state = _empty(model, self.choices)
         self._kept, self._best = self.at, np.inf
 
@@ -148,7 +148,8 @@ def _empty(model: Model, choices: moves.Choices) -> moves.State:
     )
 
 
-def _chain(seed: int) -> moves.Chain:
+def new_chain(seed: int) -> moves.Chain:
+    """Room for one chain, and the state of its random numbers."""
     steps = moves.DEPTH + 1
     state = np.random.SeedSequence(seed).generate_state(1, np.uint64) | np.uint64(1)
     return moves.Chain(

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.domain.records import Record
-from assignment_engine.features.recent import CONTEXT_KINDS
+from assignment_engine.domain.types import CONTEXT_KINDS
 
 Columns = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 Positive = Annotated[float, Field(gt=0)]

@@ -18,7 +18,8 @@ from assignment_engine.learning.logs.replay import replay
 from assignment_engine.learning.logs.replayed import Replayed
 from assignment_engine.learning.logs.slices import Slices
 from assignment_engine.learning.logs.success import success_table
-from assignment_engine.learning.logs.words import triage_table
+from assignment_engine.learning.logs.watching import watching_tables
+from assignment_engine.learning.logs.words import triage_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +36,14 @@ _TITLES = {
     "success": "Success of the pair that was chosen",
     "hours": "Time to completion, hours",
     "triage": "Triage from the words of the title",
+    "expected": "Expected ends as work goes on: how often p50 and p90 are enough",
+    "late": "Alarms about work that will miss its deadline",
+    "stuck": "Alarms about work among the slowest 5 % of its kind",
+    "triage_sure": "Triage: answers of at least some confidence",
 }
 TABLES = (*_TABLES, "triage")
+WATCHING = "detector"
+"""Tables that are made only when somebody asks for them."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ def evaluate_log(
     log : a CSV file (`.gz` too), or a frame with the same columns.
     adapter : what the columns mean; see `read_adapter`.
     seeds : learned rows are means over them.
-    tables : any of choice, success, hours, triage; the last one only where the log has titles.
+    tables : any of choice, success, hours, triage (where the log has titles); `detector` only when it is asked for.
 
     Raises
     ------
@@ -88,7 +95,8 @@ def evaluate_log(
             },
             "leak_test": leak_test(cases, adapter, replayed, slices.test_start),
             **{name: table(replayed, slices, seeds=seeds) for name, table in _TABLES.items() if name in tables},
-            **({"triage": triage_table(cases, slices)} if "triage" in tables and adapter.fields.title else {}),
+            **(watching_tables(replayed, slices, seeds=seeds) if WATCHING in tables else {}),
+            **(triage_tables(cases, slices) if "triage" in tables and adapter.fields.title else {}),
             "caveats": list(CAVEATS),
         }
     )

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from assignment_engine.domain.errors import InvalidInputError
+from assignment_engine.domain.types import CONTEXT_KINDS
 from assignment_engine.features import formulas
 from assignment_engine.features.arrays import Floats, Ints, floats
 from assignment_engine.features.definition import FEATURE_NAMES, column, feature_matrix
 from assignment_engine.features.pairs import EmployeeArrays, Loads, Pairs, Requirement, TaskArrays
-from assignment_engine.features.recent import CONTEXT_KINDS, RecentArrays
+from assignment_engine.features.recent import Counts, RecentArrays
 from assignment_engine.learning.logs.cases import Cases
 from assignment_engine.learning.logs.replayed import Replayed
 from assignment_engine.learning.logs.state import PRIOR, SECONDS_PER_HOUR, State
@@ -221,7 +222,7 @@ def _recent_arrays(cases: Cases, rows: Ints, own: dict[str, Floats], of_task: di
         count_category=_one_column(own["count_category"]),
         count_department=_one_column(own["count_department"]),
         hour_share=own["hour_share"],
-        handled={kind: _one_column(own.get(kind, nothing)) for kind in CONTEXT_KINDS},
+        handled={kind: _one_id(own.get(kind, nothing)) for kind in CONTEXT_KINDS},
         category=first,
         department=(cases.department[rows] < 0).astype(np.int64),
         context={
@@ -235,6 +236,12 @@ def _recent_arrays(cases: Cases, rows: Ints, own: dict[str, Floats], of_task: di
 def _one_column(values: Floats) -> Floats:
     """A table whose first column is `values` and whose second stands for what is not known."""
     return np.column_stack([values, np.full(len(values), np.nan)])
+
+
+def _one_id(times: Floats) -> Counts:
+    """The same as counts with one id."""
+    met = np.flatnonzero(times > 0.0)
+    return Counts.of(1, ~np.isnan(times), np.zeros_like(met), met, times[met])
 
 
 def _with(arrays: EmployeeArrays, **changes: Floats) -> EmployeeArrays:

@@ -70,7 +70,10 @@ class Work(NamedTuple):
 
 @dataclass(frozen=True)
 class Kernels:
-    """`refresh(first, last, tables, people)` and `score(task, employees, raw, tables, people, work)`."""
+    """`refresh(first, last, tables, people)` and `score(task, employees, raw, tables, people, work, further)`.
+
+    `further` (k, m) holds, for one task, the mask rows of the features of pairs that a model has beyond the 17.
+    """
 
     bits: int
     refresh: Any
@@ -218,15 +221,31 @@ def _sum_leaves(
 
 
 @_inlined
-def _score(task: int, employees: Ints, raw: Floats, tables: MaskTables, people: People, work: Work) -> None:
+def _narrowed(chosen: Ints, table: Words, masks: Words, further: Rows, narrowed: Words) -> None:
+    """Fill `narrowed` (k, w): the masks of the chosen people, with those of the further features."""
+    for i in range(chosen.size):
+        narrowed[i] = masks[chosen[i]]
+        for row in range(further.shape[0]):
+            narrowed[i] &= table[further[row, chosen[i]]]
+
+
+@_inlined
+def _score(
+    task: int, employees: Ints, raw: Floats, tables: MaskTables, people: People, work: Work, further: Rows
+) -> None:
     of_task = tables.rows[work.rows[task, 0]].copy()
     for column in range(1, work.rows.shape[1]):
         of_task &= tables.rows[work.rows[task, column]]
     rows, values = np.empty((5, _BLOCK), np.int32), np.empty(_BLOCK)
+    narrowed, places = np.empty((_BLOCK if further.shape[0] else 0, of_task.size), of_task.dtype), np.arange(_BLOCK)
     for begin in range(0, employees.size, _BLOCK):
         chosen = employees[begin : begin + _BLOCK]
         _pair_rows(task, chosen, tables, people, work, values[: chosen.size], rows)
-        _sum_leaves(chosen, of_task, people.masks, tables.rows, rows, tables.leaves, raw[begin : begin + _BLOCK])
+        masks = people.masks
+        if further.shape[0]:
+            _narrowed(chosen, tables.rows, people.masks, further, narrowed)
+            masks, chosen = narrowed, places[: chosen.size]
+        _sum_leaves(chosen, of_task, masks, tables.rows, rows, tables.leaves, raw[begin : begin + _BLOCK])
 
 
 @_inlined
@@ -255,9 +274,11 @@ def kernels(bits: int) -> Kernels:
         if others:
             _refresh(first, last, tables, people)
 
-    def score(task: int, employees: Ints, raw: Floats, tables: MaskTables, people: People, work: Work) -> None:
+    def score(
+        task: int, employees: Ints, raw: Floats, tables: MaskTables, people: People, work: Work, further: Rows
+    ) -> None:
         if others:
-            _score(task, employees, raw, tables, people, work)
+            _score(task, employees, raw, tables, people, work, further)
 
     return Kernels(bits, _compiled(refresh), _compiled(score))
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from assignment_engine.features.arrays import Floats, Ints
-from assignment_engine.features.definition import FEATURES
+from assignment_engine.features.definition import FEATURE_NAMES, feature
+from assignment_engine.features.extended import EXTENDED
 from assignment_engine.scoring.tree_text import Tree
 
 Words = NDArray[np.unsignedinteger[Any]]
@@ -27,7 +28,7 @@ BUCKETS = 1024
 ZERO = float(np.float32(1e-35))  # LightGBM takes what is not larger than this for 0
 COMPILED_PAIR_FEATURES = frozenset(
     {"skill_match", "experience_complexity_ratio", "capacity_fit", "department_match", "success_rate"}
-)
+) | {found.name for found in EXTENDED}
 _MISSING_IS_ZERO, _ZERO_IS_MISSING = 0, 1
 _CACHE_LINE = 64
 
@@ -55,15 +56,23 @@ class MaskTables(NamedTuple):
 
 @dataclass(frozen=True)
 class Forest:
-    """A model as mask tables; the word is 32 bits wide for trees of up to 32 leaves, otherwise 64."""
+    """A model as mask tables; the word is 32 bits wide for trees of up to 32 leaves, otherwise 64.
+
+    `names` are its features in their order, the 17 first.
+    """
 
     tables: MaskTables = field(repr=False)
     first: Rows = field(repr=False)
+    names: tuple[str, ...] = FEATURE_NAMES
 
     @property
     def bits(self) -> int:
         """Width of a word."""
         return 8 * self.tables.rows.itemsize
+
+    def is_asked(self, feature: int) -> bool:
+        """Whether any tree asks for this feature."""
+        return bool(self.tables.missing[feature] - self.first[feature] > 1)
 
     def rows_of(self, feature: int, values: Floats) -> Rows:
         """The mask row of each value of `feature`, any shape, int32."""
@@ -74,7 +83,7 @@ class Forest:
         return np.where(np.isnan(values), missing, rows).astype(np.int32)
 
 
-def not_covered(trees: Sequence[Tree]) -> str | None:
+def not_covered(trees: Sequence[Tree], names: Sequence[str] = FEATURE_NAMES) -> str | None:
     """Why these trees cannot be compiled; None when they can."""
     if any(tree.linear for tree in trees):
         return "it has linear trees"
@@ -83,17 +92,17 @@ def not_covered(trees: Sequence[Tree]) -> str | None:
     largest = max((tree.leaf_value.size for tree in trees), default=0)
     if largest > MOST_LEAVES:
         return f"a tree has {largest} leaves, the compiled forest reaches {MOST_LEAVES}"
-    used = {FEATURES[i] for tree in trees for i in np.unique(tree.feature)}
+    used = {feature(names[i]) for tree in trees for i in np.unique(tree.feature)}
     unknown = sorted(f.name for f in used if f.group == "pair" and f.name not in COMPILED_PAIR_FEATURES)
     return f"the compiled forest does not compute {', '.join(unknown)}" if unknown else None
 
 
-def compile_forest(trees: Sequence[Tree]) -> Forest:
+def compile_forest(trees: Sequence[Tree], names: tuple[str, ...] = FEATURE_NAMES) -> Forest:
     """The mask tables of trees that `not_covered` has nothing against."""
     largest = max((tree.leaf_value.size for tree in trees), default=1)
     word: DTypeLike = np.uint32 if largest <= 32 else np.uint64
     nodes = _nodes(trees)
-    parts = [_feature_rows(nodes.of_feature(i), word, len(trees)) for i in range(len(FEATURES))]
+    parts = [_feature_rows(nodes.of_feature(i), word, len(trees)) for i in range(len(names))]
     sizes = [len(part.rows) for part in parts]
     ends = np.cumsum(sizes)
     first = (ends - sizes).astype(np.int32)
@@ -114,6 +123,7 @@ def compile_forest(trees: Sequence[Tree]) -> Forest:
             leaves=_leaves(trees, 8 * rows.itemsize),
         ),
         first,
+        names,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from assignment_engine.domain.live import Stream
+from assignment_engine.domain.live import AlertSubject, Stream
 from assignment_engine.domain.records import StoredEmployee
 from assignment_engine.features.skills import SkillMatcher
 from assignment_engine.store.unit import UnitOfWork
@@ -19,9 +19,10 @@ def raise_unassignable(unit: UnitOfWork, matcher: SkillMatcher, now: datetime) -
     hopeless = [s for s in unit.waiting.streams() if not any(_serves(matcher, e, s) for e in everybody)]
     found = {task_id: _no_one(stream) for stream in hopeless for task_id in unit.waiting.in_stream(stream.dispatch_key)}
     found |= _refused_by_all(unit, matcher, everybody)
-    unit.alerts.clear(UNASSIGNABLE, unit.alerts.standing(UNASSIGNABLE) - found.keys(), now)
+    over = unit.alerts.standing(UNASSIGNABLE) - found.keys()
+    unit.alerts.clear(UNASSIGNABLE, over, now, "somebody can take it, or it waits no longer", AlertSubject.TASK)
     for task_id, reason in sorted(found.items()):
-        unit.alerts.raise_(UNASSIGNABLE, task_id, reason, now)
+        unit.alerts.raise_(UNASSIGNABLE, task_id, reason, now, about=AlertSubject.TASK)
 
 
 def alert_if_nobody_is_left(unit: UnitOfWork, matcher: SkillMatcher, task_id: str, now: datetime) -> None:
@@ -29,7 +30,7 @@ def alert_if_nobody_is_left(unit: UnitOfWork, matcher: SkillMatcher, task_id: st
     everybody = unit.employees.get_many(with_history=False)
     reason = _refused_by_all(unit, matcher, everybody, [task_id]).get(task_id)
     if reason is not None:
-        unit.alerts.raise_(UNASSIGNABLE, task_id, reason, now)
+        unit.alerts.raise_(UNASSIGNABLE, task_id, reason, now, about=AlertSubject.TASK)
 
 
 def _serves(matcher: SkillMatcher, person: StoredEmployee, stream: Stream) -> bool:

@@ -11,8 +11,9 @@ from assignment_engine.allocation.problem import AllocationProblem
 from assignment_engine.domain.constraints import Pair
 from assignment_engine.domain.live import Live, Spot, Stream, person_key
 from assignment_engine.domain.queues import Queue, QueuePolicy
-from assignment_engine.domain.records import StoredEmployee, StoredTask
-from assignment_engine.services.core import DecisionCore, done
+from assignment_engine.domain.records import Priors, StoredEmployee, StoredTask
+from assignment_engine.domain.types import Arm
+from assignment_engine.services.core import CONTEXT, DecisionCore, context_ids, done, with_handled
 from assignment_engine.services.dispatch.candidates import Candidate, by_merit, candidates_of
 from assignment_engine.services.dispatch.exploration import NEVER, Exploration
 from assignment_engine.services.dispatch.memory import Memory
@@ -54,7 +55,9 @@ class Chooser:
                 yield found
 
     def drawn(self, ordered: Sequence[Candidate], whom: str) -> list[Candidate]:
-        """The same candidates, after lots were drawn among those that are nearly the best."""
+        """The same candidates, after lots were drawn among those that are nearly the best; the control draws none."""
+        if ordered and ordered[0].arm is Arm.CONTROL:
+            return list(ordered)
         return self.exploration.drawn(ordered, f"{whom} {self.now.isoformat()}")
 
     def candidates(
@@ -64,12 +67,30 @@ class Chooser:
         live: Live,
         rejections: frozenset[Pair] = frozenset(),
     ) -> list[Candidate]:
+        """Every pair that the rules allow, each scored by the core of its task's arm."""
         if not tasks or not people:
             return []
-        priors = self.memory.priors(self.unit, self.now)
-        known = self.core.with_recent(self.unit, people, self.now)
-        problem = self.core.live_problem(tasks, known, self.now, live, priors, rejections)
-        return candidates_of(problem, tasks, people)
+        priors = self._priors(tasks)
+        known = self.core.with_recent(self.unit, tasks, people, self.now)
+        found: list[Candidate] = []
+        for arm, part in _by_arm(self.core, tasks).items():
+            problem = self.core.of_arm(arm).live_problem(part, known, self.now, live, priors, rejections)
+            found += candidates_of(problem, part, people, arm)
+        return found
+
+    def _priors(self, tasks: Sequence[StoredTask]) -> Priors | None:
+        known = self.memory.priors(self.unit, self.now)
+        if CONTEXT not in self.core.sets:
+            return known
+        return with_handled(known or Priors(), self.memory.handled(self.unit, context_ids(tasks), self.now))
+
+
+def _by_arm(core: DecisionCore, tasks: Sequence[StoredTask]) -> dict[Arm | None, list[StoredTask]]:
+    """The tasks of each arm, in their order."""
+    parts: dict[Arm | None, list[StoredTask]] = {}
+    for task in tasks:
+        parts.setdefault(core.holdout.arm(task.task_id), []).append(task)
+    return parts
 
 
 def free_units(person: StoredEmployee) -> int:
@@ -82,12 +103,12 @@ def live_problem(
     """Who of all `people` could be given one task at this moment, and why not the others."""
     queue = unit.queues.named([task.queue])[task.queue]
     here = [person for person in people if person.session_id is not None and not person.paused]
-    return core.live_problem(
+    return core.of_arm(core.holdout.arm(task.task_id)).live_problem(
         [task],
-        core.with_recent(unit, people, now),
+        core.with_recent(unit, [task], people, now),
         now,
         live_of(task, queue, here, now),
-        unit.history.known_priors(),
+        core.priors(unit, [task], people),
         unit.assignments.rejections([task.task_id]),
         done(unit, task.dependencies),
     )
@@ -166,7 +187,10 @@ class _Window:
             return [*mine, *others]
         scored = [c for c in others if self._queue(c.task).policy is QueuePolicy.SCORE]
         first_come = [c for c in others if self._queue(c.task).policy is QueuePolicy.FIFO]
-        return [*mine, *self._chooser.drawn(sorted(scored, key=by_merit), self._person.employee_id), *first_come]
+        arm = scored[0].arm  # of the task that comes first: scores of two policies cannot be compared
+        same, rest = ([c for c in scored if (c.arm is arm) is own] for own in (True, False))
+        drawn = self._chooser.drawn(sorted(same, key=by_merit), self._person.employee_id)
+        return [*mine, *drawn, *sorted(rest, key=by_merit), *first_come]
 
     def _pages(self, spots: list[Spot], *, by_age: bool) -> Iterator[list[Spot]]:
         """The first page, and further ones while there are any and somebody asks."""

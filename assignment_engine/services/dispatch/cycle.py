@@ -14,6 +14,7 @@ from assignment_engine.domain.records import StoredEmployee
 from assignment_engine.services.dispatch.alerts import raise_unassignable
 from assignment_engine.services.dispatch.dispatcher import FAILED, Dispatcher
 from assignment_engine.services.dispatch.presence import end_session
+from assignment_engine.store.cycles import PAUSE_SEEN_AS_OUTAGE
 from assignment_engine.store.unit import UnitOfWork
 
 T = TypeVar("T")
@@ -52,18 +53,26 @@ class Cycle:
         for item in self._unit(lambda unit: list(find(unit))):
             self._unit(partial(act, item))
 
+    @property
+    def _pause_seen_as_outage(self) -> timedelta:
+        """Shorter than what people may be silent for, so that no outage logs them out; rounds may be two apart."""
+        shorter = min(PAUSE_SEEN_AS_OUTAGE, self.dispatcher.session_timeout / 2)
+        return max(shorter, 2 * self.interval)
+
     def _begin(self, unit: UnitOfWork) -> bool:
-        return unit.cycles.begin(CYCLE, unit.now(), self.dispatcher.session_timeout)
+        return unit.cycles.begin(CYCLE, unit.now(), self.dispatcher.session_timeout, self._pause_seen_as_outage)
 
     def _silent(self, unit: UnitOfWork) -> list[str]:
         silent = unit.sessions.silent(unit.now() - self.dispatcher.session_timeout, AT_ONCE)
         return sorted(session.employee_id for session in silent)
 
     def _close(self, employee_id: str, unit: UnitOfWork) -> None:
-        """Log out somebody who is still silent now that nobody else can log them in."""
+        """Log out somebody who is still silent now that nobody else can log them in, nor hear them."""
         unit.employees.lock([employee_id])
         now = unit.now()
-        session = unit.sessions.current(employee_id)
+        if not unit.cycles.listens(CYCLE, now, self._pause_seen_as_outage):
+            return
+        session = unit.sessions.current(employee_id, lock=True)
         if session is not None and session.last_seen_at < now - self.dispatcher.session_timeout:
             end_session(unit, self.dispatcher, employee_id, SILENT, ENGINE.subject, now)
 

@@ -11,19 +11,19 @@ from functools import partial
 from typing import NamedTuple
 
 from assignment_engine.domain.actors import ENGINE
-from assignment_engine.domain.assignments import Assignment, Event, NewAssignment, advance
+from assignment_engine.domain.assignments import Assignment, Event, Expected, NewAssignment, advance
 from assignment_engine.domain.errors import DatabaseError, EngineError
-from assignment_engine.domain.live import Locked, PersonFacts, TaskFacts
+from assignment_engine.domain.live import Locked, TaskFacts
 from assignment_engine.domain.queues import Queue, QueueMode
 from assignment_engine.domain.records import StoredEmployee, StoredTask
-from assignment_engine.domain.stored import TrainingRow
-from assignment_engine.domain.types import new_id, whole_seconds
-from assignment_engine.services.core import DecisionCore
-from assignment_engine.services.dispatch.candidates import Candidate, by_merit, sample
+from assignment_engine.domain.types import new_id
+from assignment_engine.services.core import DecisionCore, person_facts
+from assignment_engine.services.dispatch.candidates import Candidate, training_row
 from assignment_engine.services.dispatch.choice import Chooser, free_units
 from assignment_engine.services.dispatch.exploration import NEVER, Exploration
 from assignment_engine.services.dispatch.memory import Memory
 from assignment_engine.services.dispatch.places import find_places
+from assignment_engine.services.eta import Asked, EtaPredictor
 from assignment_engine.services.observed import Observed, Unobserved
 from assignment_engine.store.database import Database
 from assignment_engine.store.unit import UnitOfWork
@@ -56,6 +56,7 @@ class Dispatcher:
 
     Parameters
     ----------
+    eta : says when work will be done; what it needs is read in `warm_up`, never in a transaction.
     exploration : how often lots are drawn among candidates that are nearly the best; by default never.
     follow : looks whether another model was promoted; called outside of transactions.
     session_timeout : silence after which a session is over.
@@ -70,6 +71,7 @@ class Dispatcher:
     memory: Memory = field(default_factory=Memory, repr=False)
     follow: Callable[[], object] = field(default=_nothing_to_follow, repr=False)
     exploration: Exploration = NEVER
+    eta: EtaPredictor = field(default_factory=EtaPredictor, repr=False)
 
     @property
     def core(self) -> DecisionCore:
@@ -79,6 +81,7 @@ class Dispatcher:
     def warm_up(self) -> None:
         """Call this before a transaction: models are loaded here and not in it."""
         self.follow()
+        self.eta.follow(self.database)
         self.memory.once(self.core.warm_up)
 
     def settle(
@@ -148,7 +151,7 @@ class Dispatcher:
         """The best waiting task that nobody else is just taking."""
         chooser = self._chooser(unit, now, fresh=fresh)
         for _ in range(_ROUNDS):
-            found = self._decided(unit, now, lambda: chooser.for_person(person))
+            found = self.decided(unit, now, lambda: chooser.for_person(person))
             for candidate in found:
                 facts = unit.waiting.take(candidate.task)
                 if facts is not None:
@@ -162,7 +165,7 @@ class Dispatcher:
         queue = unit.queues.named([task.queue])[task.queue]
         chooser = self._chooser(unit, now)
         pages = chooser.for_task(task, queue)
-        while found := self._decided(unit, now, lambda: next(pages, [])):
+        while found := self.decided(unit, now, lambda: next(pages, [])):
             for candidate in found:
                 if unit.employees.take(candidate.employee):
                     facts = unit.waiting.take(task)
@@ -172,7 +175,7 @@ class Dispatcher:
     def _chooser(self, unit: UnitOfWork, now: datetime, *, fresh: bool = False) -> Chooser:
         return Chooser(unit, self.core, self.memory, now, fresh, self.exploration)
 
-    def _decided(self, unit: UnitOfWork, now: datetime, decide: Callable[[], list[Candidate]]) -> list[Candidate]:
+    def decided(self, unit: UnitOfWork, now: datetime, decide: Callable[[], list[Candidate]]) -> list[Candidate]:
         """What `decide` found. It only reads: an error while scoring leaves the use case as it is, without a choice."""
         try:
             return decide()
@@ -187,7 +190,7 @@ class Dispatcher:
     def _give(self, chooser: Chooser, chosen: Candidate, compared: Sequence[Candidate], facts: TaskFacts) -> Assignment:
         """Make it real; the person and the task are locked."""
         unit, now = chooser.unit, chooser.now
-        queue = self._queue(unit, chosen.task, now)
+        queue, scorer = self._queue(unit, chosen.task, now), chooser.core.of_arm(chosen.arm).scorer
         offered = (chosen.task.dispatch_mode or queue.mode) == QueueMode.OFFER
         new = NewAssignment(
             id=new_id(),
@@ -198,17 +201,23 @@ class Dispatcher:
             seconds=chosen.seconds,
             units=chosen.task.units,
             score=chosen.score,
-            confidence=chooser.core.scorer.confidence,
-            scorer=f"{chooser.core.scorer.name} {chooser.core.scorer.version}",
+            confidence=scorer.confidence,
+            scorer=f"{scorer.name} {scorer.version}",
             session_id=chosen.employee.session_id,
             offer_expires_at=now + timedelta(seconds=queue.offer_timeout_seconds) if offered else None,
+            expected=self._expected(chosen),
         )
         step = advance(new, Event.OFFER if offered else Event.PUSH, now)
         locked = Locked(people={new.employee_id: person_facts(chosen.employee)}, tasks={new.task_id: facts})
-        decision = _training_row(new, chosen, compared, now)
+        decision = training_row(new, chosen, compared, scorer, now)
         unit.assignments.record([step], ENGINE.subject, [decision], locked)
         unit.after_commit(partial(self._tell, queue.name, chosen, chooser))
         return step.assignment
+
+    def _expected(self, chosen: Candidate) -> Expected | None:
+        task = chosen.task
+        asked = Asked(chosen.employee.employee_id, task.category, task.estimated_hours, chosen.values)
+        return self.eta.expect([asked])[0]
 
     def _tell(self, queue: str, chosen: Candidate, chooser: Chooser) -> None:
         """How long it took from when both were there until it was written."""
@@ -219,28 +228,3 @@ class Dispatcher:
     def _queue(self, unit: UnitOfWork, task: StoredTask, now: datetime) -> Queue:
         streams = self.memory.streams(unit, now)
         return next((s.queue for s in streams if s.queue.name == task.queue), Queue(name=task.queue))
-
-
-def person_facts(person: StoredEmployee) -> PersonFacts:
-    return PersonFacts(whole_seconds(person.current_workload), whole_seconds(person.max_workload))
-
-
-def _training_row(new: NewAssignment, chosen: Candidate, compared: Sequence[Candidate], now: datetime) -> TrainingRow:
-    decision_id = new_id()
-    ordered = sorted(compared, key=by_merit)
-    return TrainingRow(
-        log_id=new_id(),
-        decision_id=decision_id,
-        assignment_id=new.id,
-        task_id=new.task_id,
-        employee_id=new.employee_id,
-        features=chosen.values,
-        assignment_score=chosen.score,
-        confidence=new.confidence or 0.0,
-        method=new.method,
-        scorer=new.scorer or "",
-        logged_at=now,
-        candidates=tuple(candidate.shown for candidate in sample(ordered, decision_id)),
-        propensity=chosen.propensity if chosen is compared[0] else None,  # others were taken away meanwhile
-        rank=1 + next(place for place, candidate in enumerate(ordered) if candidate is chosen),
-    )

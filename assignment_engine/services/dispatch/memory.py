@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from assignment_engine.domain.live import Spot, Stream
-from assignment_engine.domain.records import Priors, StoredTask
+from assignment_engine.domain.records import ContextIds, Priors, StoredTask
 from assignment_engine.store.unit import UnitOfWork
 
 T = TypeVar("T")
@@ -17,6 +17,7 @@ T = TypeVar("T")
 PRIORS_KEPT = timedelta(minutes=1)
 STREAMS_KEPT = timedelta(seconds=1)
 MOST_TASKS = 20_000
+MOST_IDS = 100_000
 
 
 class _Kept(Generic[T]):
@@ -46,6 +47,7 @@ class Memory:
         self._priors: _Kept[Priors] = _Kept(PRIORS_KEPT)
         self._streams: _Kept[tuple[Stream, ...]] = _Kept(STREAMS_KEPT)
         self._tasks: OrderedDict[Spot, StoredTask] = OrderedDict()
+        self._handled: OrderedDict[tuple[str, str], tuple[datetime, float]] = OrderedDict()
 
     def once(self, prepare: Callable[[], None]) -> None:
         """Let `prepare` be done once in this process; who comes meanwhile waits for it."""
@@ -62,6 +64,27 @@ class Memory:
         """
         priors = self._priors.get(now) or self._priors.put(unit.history.priors(), now)
         return priors if priors.everyone.total else None
+
+    def handled(self, unit: UnitOfWork, ids: ContextIds, now: datetime) -> dict[str, dict[str, float]]:
+        """How often work with these ids was given to anybody, each read every minute."""
+        wanted = [(kind, value) for kind, values in ids.items() for value in values]
+        kept = {key: self._handled.get(key) for key in wanted}
+        fresh = {key: found[1] for key, found in kept.items() if found is not None and _is_fresh(found[0], now)}
+        missing: defaultdict[str, set[str]] = defaultdict(set)
+        for kind, value in wanted:
+            if (kind, value) not in fresh:
+                missing[kind].add(value)
+        read = unit.history.handled_by_anybody(missing) if missing else {}
+        self._remember({(kind, value): times for kind, counts in read.items() for value, times in counts.items()}, now)
+        return {kind: {v: read.get(kind, {}).get(v, fresh.get((kind, v), 0.0)) for v in ids[kind]} for kind in ids}
+
+    def _remember(self, read: Mapping[tuple[str, str], float], now: datetime) -> None:
+        with self._lock:
+            for key, times in read.items():
+                self._handled[key] = now, times
+                self._handled.move_to_end(key)
+            while len(self._handled) > MOST_IDS:
+                self._handled.popitem(last=False)
 
     def streams(self, unit: UnitOfWork, now: datetime, *, fresh: bool = False) -> tuple[Stream, ...]:
         """Every stream of tasks, at most a second old; a second look after a commit wants them fresh."""
@@ -84,6 +107,10 @@ class Memory:
             while len(self._tasks) > MOST_TASKS:
                 self._tasks.popitem(last=False)
         return [task for spot in spots if (task := found[spot]) is not None]
+
+
+def _is_fresh(read_at: datetime, now: datetime) -> bool:
+    return timedelta() <= now - read_at < PRIORS_KEPT
 
 
 def _is(task: StoredTask | None, spot: Spot) -> bool:

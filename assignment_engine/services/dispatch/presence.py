@@ -7,7 +7,9 @@ from datetime import datetime
 from assignment_engine.domain.actors import Actor
 from assignment_engine.domain.assignments import Assignment, Event, advance
 from assignment_engine.domain.errors import NotFoundError, SessionClosedError
-from assignment_engine.domain.live import PersonStatus, Presence, Released, Session
+from assignment_engine.domain.live import OpenSession, PersonStatus, Presence, Released, Session
+from assignment_engine.domain.worklists import MyJob
+from assignment_engine.services.assignments import with_tickets
 from assignment_engine.services.dispatch.dispatcher import Dispatcher
 from assignment_engine.store.unit import UnitOfWork
 
@@ -41,6 +43,20 @@ def heartbeat(unit: UnitOfWork, dispatcher: Dispatcher, employee_id: str, sessio
     if session is None:
         raise SessionClosedError
     return _presence(unit, dispatcher, session)
+
+
+def open_session(unit: UnitOfWork, dispatcher: Dispatcher, employee_id: str) -> OpenSession:
+    """The session of a person, without being a sign of life.
+
+    Raises
+    ------
+    NotFoundError
+    """
+    session = unit.sessions.current(employee_id)
+    if session is None:
+        unit.employees.get(employee_id)
+        return OpenSession(person_id=employee_id)
+    return OpenSession(person_id=employee_id, session=_presence(unit, dispatcher, session))
 
 
 def require_session(unit: UnitOfWork, employee_id: str, session_id: str | None, now: datetime) -> None:
@@ -130,9 +146,9 @@ def _set_paused(
 def status(unit: UnitOfWork) -> tuple[PersonStatus, ...]:
     """Everybody who is logged in, with what they have."""
     rows = unit.sessions.open_sessions()
-    current: dict[str, list[Assignment]] = {row.employee_id: [] for row in rows}
-    for assignment in unit.assignments.active_of(current):
-        current[assignment.employee_id].append(assignment)
+    current: dict[str, list[MyJob]] = {row.employee_id: [] for row in rows}
+    for job in with_tickets(unit, unit.assignments.active_of(current)):
+        current[job.employee_id].append(job)
     return tuple(
         PersonStatus(
             person_id=row.employee_id,

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from assignment_engine.domain.actors import Actor
-from assignment_engine.domain.assignments import Advance, Assignment, AssignmentStatus, Event, NewAssignment, advance
+from assignment_engine.domain.assignments import (
+    Advance,
+    Assignment,
+    AssignmentStatus,
+    Event,
+    Expected,
+    NewAssignment,
+    advance,
+)
 from assignment_engine.domain.errors import (
     DatabaseBusyError,
     FieldError,
@@ -18,8 +26,11 @@ from assignment_engine.domain.errors import (
 from assignment_engine.domain.live import Completed, Held, Locked
 from assignment_engine.domain.records import StoredEmployee, StoredTask
 from assignment_engine.domain.types import DEFAULT_ESTIMATED_HOURS, TaskStatus, new_id, whole_seconds
+from assignment_engine.services.core import person_facts
 from assignment_engine.services.dispatch.alerts import alert_if_nobody_is_left
-from assignment_engine.services.dispatch.dispatcher import Dispatcher, person_facts
+from assignment_engine.services.dispatch.by_hand import decision_by_hand
+from assignment_engine.services.dispatch.dispatcher import Dispatcher
+from assignment_engine.services.eta import expect_pair
 from assignment_engine.store.unit import UnitOfWork
 
 MANUAL = "manual"
@@ -32,8 +43,14 @@ def assign(
     actor: Actor,
     *,
     allow_overload: bool = False,
+    dispatcher: Dispatcher | None = None,
 ) -> Assignment:
     """Give a task to a person by hand: it skips score, skills, department, presence and an earlier rejection.
+
+    Parameters
+    ----------
+    dispatcher : what says when it will be done, and what the choice is logged with; None: nobody says so before the
+        detector does, and it is not logged.
 
     Raises
     ------
@@ -65,10 +82,18 @@ def assign(
         seconds=seconds_of(task),
         units=task.units,
         allow_overload=allow_overload,
+        expected=None if dispatcher is None else _expected(unit, dispatcher, task, employee_id, now),
     )
     step = advance(new, Event.ASSIGN, now)
-    unit.assignments.record([step], actor.subject)
+    decision = None if dispatcher is None else decision_by_hand(unit, dispatcher, new, task, now)
+    unit.assignments.record([step], actor.subject, [] if decision is None else [decision])
     return step.assignment
+
+
+def _expected(
+    unit: UnitOfWork, dispatcher: Dispatcher, task: StoredTask, employee_id: str, now: datetime
+) -> Expected | None:
+    return expect_pair(unit, dispatcher.core, dispatcher.eta, task, unit.employees.get(employee_id), now)
 
 
 def seconds_of(task: StoredTask) -> int:

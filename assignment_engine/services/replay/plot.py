@@ -13,6 +13,7 @@ from assignment_engine.services.replay.compare import Comparison
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SHORTEST_HOURS = 0.01
 
@@ -30,7 +31,7 @@ def require_matplotlib() -> None:
 
 
 def draw(found: Comparison, path: Path) -> None:
-    """How long tasks waited, and how busy people were, under each policy; an SVG file.
+    """The picture of `figure_of` as an SVG file, the same for the same comparison.
 
     Raises
     ------
@@ -39,14 +40,27 @@ def draw(found: Comparison, path: Path) -> None:
     """
     require_matplotlib()
     from matplotlib import rc_context  # noqa: PLC0415  (an extra, and slow to import)
-    from matplotlib.figure import Figure  # noqa: PLC0415
 
     with rc_context({"svg.hashsalt": "replay", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(11, 4.2), layout="constrained")
-        waiting, busy = figure.subplots(1, 2)
-        _waits(found, waiting)
-        _busy(found, busy)
-        figure.savefig(path, format="svg", metadata={"Date": None})
+        figure_of(found).savefig(path, format="svg", metadata={"Date": None})
+
+
+def figure_of(found: Comparison) -> Figure:
+    """How long tasks waited, and how busy people were, under each policy.
+
+    Raises
+    ------
+    ConfigurationError
+        If matplotlib is not installed.
+    """
+    require_matplotlib()
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    waiting, busy = figure.subplots(1, 2)
+    _waits(found, waiting)
+    _busy(found, busy)
+    return figure
 
 
 def _waits(found: Comparison, axes: Axes) -> None:

@@ -24,6 +24,11 @@ class Ticket:
         title = () if self.description.startswith(self.title) else (self.title,)
         return tuple(text for text in (*title, self.description, *self.said) if text)
 
+    @property
+    def text(self) -> str:
+        """All of them as one."""
+        return "\n".join(self.texts)
+
 
 class TicketReader(Protocol):
     """Reads values out of tickets: a rule, or a learned model. What it does not know it leaves out."""

@@ -125,11 +125,21 @@ class TriageWorker:
 
     def _read(self, taken: _Taken) -> tuple[dict[str, Reading], dict[Claim, str]]:
         """The reading of each ticket, and what went wrong with the others."""
+        try:
+            answers = self._known.read(taken.tickets)
+        except Exception as exc:
+            _log.warning("reading %d tickets at once failed: %s", len(taken.tickets), type(exc).__name__)
+            return self._read_each(taken)
+        found = {ticket.task_id: Reading(answer) for ticket, answer in zip(taken.tickets, answers, strict=True)}
+        return self._refined(taken, found), {}
+
+    def _read_each(self, taken: _Taken) -> tuple[dict[str, Reading], dict[Claim, str]]:
+        """One by one, so that a ticket that cannot be read stops no other."""
         readings: dict[str, Reading] = {}
         failures: dict[Claim, str] = {}
         for ticket in taken.tickets:
             try:
-                readings[ticket.task_id] = Reading(self._known.read_one(ticket))
+                readings[ticket.task_id] = Reading(self._known.read([ticket])[0])
             except Exception as exc:
                 # The message may hold words of the ticket; the kind of error does not.
                 _log.warning("triage of %s failed: %s", ticket.task_id, type(exc).__name__)
@@ -182,8 +192,8 @@ class _Known:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     reader: TicketReader | None = None
 
-    def read_one(self, ticket: Ticket) -> tuple[TicketFinding, ...]:
-        return () if self.reader is None else self.reader.read([ticket])[0]
+    def read(self, tickets: Sequence[Ticket]) -> Sequence[tuple[TicketFinding, ...]]:
+        return [() for _ in tickets] if self.reader is None else self.reader.read(tickets)
 
 
 @dataclass(frozen=True)

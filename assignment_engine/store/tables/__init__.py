@@ -11,6 +11,7 @@ from assignment_engine.store.tables.background import (
 )
 from assignment_engine.store.tables.columns import metadata
 from assignment_engine.store.tables.events import (
+    archives,
     cursors,
     inbox,
     leases,
@@ -26,10 +27,12 @@ from assignment_engine.store.tables.live import (
 )
 from assignment_engine.store.tables.work import (
     audit_log,
+    context_history,
     employee_history,
     employees,
     ml_training_data,
     past_assignments,
+    preview_decisions,
     previews,
     responses,
     task_assignments,
@@ -39,7 +42,9 @@ from assignment_engine.store.tables.work import (
 
 __all__ = [
     "alerts",
+    "archives",
     "audit_log",
+    "context_history",
     "conversations",
     "cursors",
     "cycles",
@@ -55,6 +60,7 @@ __all__ = [
     "ml_training_data",
     "outbox",
     "past_assignments",
+    "preview_decisions",
     "previews",
     "queues",
     "reference_files",

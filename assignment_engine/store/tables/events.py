@@ -41,6 +41,13 @@ cursors = table(
     moment("updated_at"),
 )
 
+# What is older than `kept_from` may have left the database for an archive.
+archives = table(
+    "archives",
+    Column("name", id_type(), primary_key=True),
+    moment("kept_from", required=True),
+)
+
 inbox = table(
     "inbox",
     Column("event_id", id_type(), primary_key=True),

@@ -85,6 +85,11 @@ tasks = table(
     Index(None, "due_at", **only_where("due_at IS NOT NULL")),
     Index(None, "rank_at", "task_id", **only_where("status IN ('pending', 'in_progress')")),
     Index(None, "processing_due_at", "task_id", **only_where("processing_due_at IS NOT NULL")),
+    Index(
+        "ix_tasks_pending_deadline",
+        *("deadline", "task_id"),
+        **only_where("status = 'pending' AND deadline IS NOT NULL"),
+    ),
 )
 
 task_dependencies = table(
@@ -115,6 +120,12 @@ task_assignments = table(
     moment("eta_p90"),
     count("seconds"),
     count("units", 1),
+    # How long it was expected to take when it was made, and how long its person has been paused meanwhile.
+    Column("expected_p50", BigInteger),
+    Column("expected_p90", BigInteger),
+    count("paused_seconds"),
+    # What is counted for its person in `context_history` while it is one that was taken.
+    Column("context", json_type()),
     Column("allow_overload", Boolean, nullable=False),
     # The person's load with this assignment, and their capacity, at the moment it was made.
     count("load_seconds"),
@@ -151,7 +162,9 @@ ml_training_data = table(
     Column("propensity", Double),
     Column("outcome", SmallInteger),
     Column("acceptance", SmallInteger),
+    line("arm", 16),
     Index(None, "logged_at"),
+    Index("ix_ml_training_data_answered", "logged_at", "acceptance", **only_where("acceptance IS NOT NULL")),
 )
 
 previews = table(
@@ -163,6 +176,14 @@ previews = table(
     moment("finalized_at"),
     Column("content", long_bytes(), nullable=False),
     Column("result", long_bytes()),
+)
+
+# What each choice of a preview was compared with, some hundred choices in a row.
+preview_decisions = table(
+    "preview_decisions",
+    Column("preview_id", id_type(), ForeignKey(previews.c.preview_id, ondelete="CASCADE"), primary_key=True),
+    Column("part", BigInteger, primary_key=True, autoincrement=False),
+    Column("content", long_bytes(), nullable=False),
 )
 
 audit_log = table(
@@ -192,6 +213,7 @@ past_assignments = table(
     # The hours given, or else the time from start (or assignment) to completion.
     Column("worked_seconds", BigInteger),
     line("outcome", 8),
+    Index(None, "completed_at"),
 )
 
 employee_history = table(
@@ -203,6 +225,14 @@ employee_history = table(
     count("completed_seconds"),
     count("good"),
     count("judged"),
+)
+
+context_history = table(
+    "context_history",
+    Column("kind", id_type(16), primary_key=True),
+    Column("value", id_type(80), primary_key=True),
+    Column("employee_id", id_type(), primary_key=True),
+    count("given"),
 )
 
 responses = table(

@@ -1,0 +1,1 @@
+"""The operator board: one page that uses the public API, and signing in to it."""
