@@ -132,8 +132,18 @@ def _check_access() -> None:
     if not access.is_open:
         g.identity = caller()
         check_role(g.identity, access)
+        _refuse_repeated()
         if "query" not in view.__annotations__:
             _refuse_query()
+
+
+def _refuse_repeated() -> None:
+    """Of a parameter that comes twice only one would count, and nobody knew which."""
+    repeated = [
+        FieldError(f"/{name}", "given more than once") for name, all_of in request.args.lists() if len(all_of) > 1
+    ]
+    if repeated:
+        raise InvalidInputError(repeated)
 
 
 def _refuse_query() -> None:

@@ -18,7 +18,7 @@ from assignment_engine.learning.recipes import Recipe
 from assignment_engine.learning.training import SUCCESS, Training
 
 LOOK_SECONDS = 0.5
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 5.0
 RETURN_SECONDS = 30.0
 CONNECT_MINUTES = 1
 _OF_THE_NETWORK = re.compile(r"^\[(machines|local_listen_port|num_machines|time_out): [^\]\n]*\]\n", re.MULTILINE)
@@ -63,8 +63,9 @@ def fitted(client: Any, rows: Sequence[Rows], training: Training, attempts: int)
 def attempted(client: Any, fit: Callable[[Any], str]) -> str | None:
     """The result of `fit`, which gets a client of its own; None where a worker was lost meanwhile.
 
-    LightGBM's workers wait for each other without end, and so does Dask for a task that only a dead worker may do.
-    Closing the client ends that.
+    LightGBM's workers notice that one is gone, unless they are only just looking for each other: then they wait, and
+    are started again. Dask waits as well, without end, for a task that only the dead worker may do, until the client
+    is closed.
     """
     import distributed  # noqa: PLC0415  (an extra)
 
@@ -76,7 +77,8 @@ def attempted(client: Any, fit: Callable[[Any], str]) -> str | None:
         fitting, lost = pool.submit(fit, own), False
         while not lost and not wait([fitting], LOOK_SECONDS).done:
             lost = not before <= set(client.nthreads())
-        wait([fitting], GRACE_SECONDS)
+        if lost and not wait([fitting], GRACE_SECONDS).done:
+            _free(client)
         own.close()
     error = fitting.exception()
     if error is None:
@@ -85,6 +87,13 @@ def attempted(client: Any, fit: Callable[[Any], str]) -> str | None:
         raise error
     _wait_for(client, len(before))
     return None
+
+
+def _free(client: Any) -> None:
+    """Start the workers again that wait inside LightGBM for one that is gone."""
+    waiting = [worker for worker, keys in client.processing().items() if any("_train_part" in key for key in keys)]
+    if waiting:
+        client.restart_workers(waiting, timeout=RETURN_SECONDS, raise_for_error=False)
 
 
 def _is_lost(client: Any, before: set[str]) -> bool:

@@ -82,7 +82,7 @@ def read_dataset(source: Path | pd.DataFrame, *, now: datetime | None = None) ->
     frame = _read(source) if isinstance(source, Path) else source
     names = _feature_columns(frame)
     decided_at = _instants(frame, "decided_at", required=True)
-    good, known_at = _outcomes(frame, now)
+    good, known_at = _outcomes(frame, decided_at, now)
     data = Dataset(
         names=names,
         decision=_decisions(frame),
@@ -186,7 +186,7 @@ def _is_time(column: pd.Series[Any]) -> bool:
     return column.dtype.kind == "M"
 
 
-def _outcomes(frame: pd.DataFrame, now: datetime | None) -> tuple[Floats, Instants]:
+def _outcomes(frame: pd.DataFrame, decided_at: Instants, now: datetime | None) -> tuple[Floats, Instants]:
     known_at, deadline = _instants(frame, "known_at"), _instants(frame, "deadline")
     if "outcome" not in frame:
         raise InvalidInputError.at("/outcome", "expected a column with good, bad or nothing")
@@ -197,7 +197,8 @@ def _outcomes(frame: pd.DataFrame, now: datetime | None) -> tuple[Floats, Instan
     _refuse("known_at", given & np.isnat(known_at), "the time at which the outcome was known")
     if now is not None:
         overdue = ~given & (deadline < np.datetime64(int(now.timestamp()), "s"))
-        good, known_at = np.where(overdue, 0.0, good), np.where(overdue, deadline, known_at)
+        good = np.where(overdue, 0.0, good)
+        known_at = np.where(overdue, np.maximum(deadline, decided_at), known_at)
     return good, known_at
 
 

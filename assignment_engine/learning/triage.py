@@ -142,12 +142,10 @@ class TriageModel:
         """
         try:
             model = cls._read(texts)
-        except (KeyError, TypeError, ValueError, IndexError) as exc:
+            for reader in model.readers.values():
+                reader.check(len(model.terms), model.common)
+        except (KeyError, TypeError, ValueError, IndexError, RecursionError) as exc:
             raise BundleError(f"what was learned of words is damaged: {type(exc).__name__}: {exc}") from exc
-        for name, reader in model.readers.items():
-            if (name == "category") != (reader.log_counts is not None):
-                raise BundleError(f"the reader of {name} is one of another field")
-            reader.check(len(model.terms), model.common)
         return model
 
     @classmethod
@@ -166,8 +164,10 @@ class TriageModel:
         }
         terms, idf = tuple(map(str, numbers["terms"])), floats(numbers["idf"])
         common, categories = np.array(numbers["common"], dtype=np.int64), tuple(map(str, numbers["categories"]))
-        if len(idf) != len(set(terms)) or not all(0 <= column < len(terms) for column in common.tolist()):
+        if not len(terms) == len(set(terms)) == len(idf) or not np.isfinite(idf).all():
             raise ValueError("terms and their weights")
+        if not all(0 <= column < len(terms) for column in common.tolist()):
+            raise ValueError("common terms")
         if "category" in readers and len(readers["category"].linear) != len(categories):
             raise ValueError("categories")
         return cls(terms, idf, common, categories, readers)

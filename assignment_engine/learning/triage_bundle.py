@@ -100,9 +100,12 @@ def load_triage(directory: Path) -> TriageBundle:
     """
     content, texts = kept(directory, KIND)
     try:
-        return TriageBundle(_manifest(content), TriageModel.from_texts(texts))
+        bundle = TriageBundle(_manifest(content), TriageModel.from_texts(texts))
     except BundleError as exc:
         raise BundleError(f"{directory}: {exc}") from exc
+    if set(bundle.manifest.fields) != bundle.model.readers.keys():
+        raise BundleError(f"{directory}: the fields of the manifest are not those that were learned")
+    return bundle
 
 
 def triage_manifest(directory: Path) -> TriageManifest:

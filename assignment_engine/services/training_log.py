@@ -54,8 +54,8 @@ def training_frame(
 def logged_dataset(
     unit: UnitOfWork, *, since: datetime | None = None, most: int = MOST_DECISIONS, candidates: bool = True
 ) -> Dataset:
-    """The same as a dataset; what is unfinished has no outcome in it."""
-    return read_dataset(training_frame(unit, since=since, most=most, candidates=candidates))
+    """The same as a dataset; unfinished work has no outcome in it before its deadline, and a bad one after that."""
+    return read_dataset(training_frame(unit, since=since, most=most, candidates=candidates), now=unit.now())
 
 
 def drawn(data: Dataset) -> Dataset:

@@ -88,6 +88,7 @@ def test_many_tasks_take_as_many_questions_as_few(office: Office) -> None:
     for number in (3, 40):
         office.run(lambda unit, n=number: unit.tasks.add([Task(task_id=f"{n}-{i}", title="x") for i in range(n)], NOW))
         office.cycle()
+        assert waits(office)  # what is kept for a while is read now
         asked.clear()
         assert waits(office)
         counts.append(len(asked))

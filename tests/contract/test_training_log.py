@@ -77,6 +77,17 @@ def test_only_finished_work_has_an_outcome_and_the_time_it_was_known(office: Off
         assert len(logged_dataset(unit).judged) == 3
 
 
+def test_work_that_goes_on_after_its_deadline_is_bad_from_there_on(office: Office) -> None:
+    """In what is learned from; the log itself waits for the end."""
+    office.login("ana")
+    given(office, Task(task_id="t", deadline=office.now() - timedelta(hours=1)))
+    assert pd.isna(made(office).loc["t"].outcome)
+    with office.database.read() as unit:
+        found = logged_dataset(unit).judged
+    assert found.good.tolist() == [0.0]
+    assert found.known_at.tolist() == found.decided_at.tolist()
+
+
 def test_released_work_never_has_an_outcome_whatever_its_deadline(office: Office) -> None:
     office.login("ana")
     given(office, Task(task_id="t", deadline=office.now() - timedelta(hours=1)))

@@ -20,7 +20,7 @@ from assignment_engine.learning.triage_promotion import judge_triage, listed_tri
 from tests.worded import finished
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-TASKS = finished(700, 1)
+TASKS = finished(480, 1)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,7 @@ def test_parts_that_do_not_fit_together_never_reach_lightgbm(models: Path) -> No
     wrong = (
         {**texts, "category": texts["hours"]},
         {**texts, "words": json.dumps(longer)},
+        {**texts, "words": "[]"},
         {**texts, "words": json.dumps(broken)},
         {name: text for name, text in texts.items() if name != "hours"},
     )

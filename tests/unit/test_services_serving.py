@@ -94,9 +94,10 @@ def test_whoever_comes_while_a_model_is_loaded_goes_on_with_the_present_one(
 
 
 def test_the_dispatcher_follows_before_its_transactions(models: Path) -> None:
-    served = ServedCore(models, seconds=0.0)
+    served, database = ServedCore(models, seconds=0.0), Database(f"sqlite:///{models}/work.db")
+    database.upgrade()
     dispatcher = Dispatcher(
-        Database(f"sqlite:///{models}/work.db"),
+        database,
         load_core=lambda: served.present,
         session_timeout=timedelta(seconds=90),
         follow=served.follow,
@@ -106,3 +107,4 @@ def test_the_dispatcher_follows_before_its_transactions(models: Path) -> None:
     assert dispatcher.core.scorer.version == "one"
     dispatcher.warm_up()
     assert dispatcher.core.scorer.version == "two"
+    database.dispose()

@@ -24,7 +24,9 @@ def test_posting_with_a_trailing_slash(api: Api) -> None:
     assert (response.status_code, response.headers["Location"]) == (201, "/tasks/a")
 
 
-@pytest.mark.parametrize("path", ["/nothing", "//tasks", "/tasks//t0", "/tasks/a%20b", "/tasks/%00", "/tasks/a/b"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/api//employees", "/tasks//t0", "/tasks/a%20b", "/tasks/%00", "/tasks/a/b"]
+)
 def test_addresses_that_are_not_there(planned: Api, path: str) -> None:
     response = planned.get(path)
     assert (response.status_code, response.content_type) == (404, "application/problem+json")
