@@ -80,11 +80,11 @@ def test_bids_are_the_best_scores_and_the_rest_is_below_them():
     assert np.allclose(found.rest, falling[:, 4])
 
 
-def tight_market(seed: int = 0, n: int = 60, m: int = 8) -> tuple[Market, GapProblem]:
+def tight_market(seed: int = 0, n: int = 120, m: int = 8) -> tuple[Market, GapProblem]:
     """Every pair is a bid, and there is a little less time than work."""
     rng = np.random.default_rng(seed)
     value, seconds = rng.random((n, m)), rng.integers(1, 9, n) * 900
-    capacity = np.full(m, int(0.9 * seconds.sum() / m))
+    capacity = np.full(m, 900 * int(0.9 * seconds.sum() / 900 / m))
     supply = Supply(*(np.append(values, 0) for values in (capacity, np.full(m, n), 0 * capacity, capacity)))
     market = Market.empty(seconds, np.ones(n), supply)
     found = Bids(np.tile(np.arange(m), (n, 1)), value, value, np.full(n, -np.inf), value.max(axis=1))
@@ -104,7 +104,7 @@ def test_settled_prices_bound_every_plan_closely():
 def test_moves_gain_value_and_keep_to_the_room_there_is():
     market, problem = tight_market(1)
     prices = market.settle(Prices.free(market.supply))
-    start, _ = market.placed(np.arange(60), Prices.free(market.supply).ask())
+    start, _ = market.placed(np.arange(120), Prices.free(market.supply).ask())
     after = chained(market, prices, start, seed=0)
     assert market.values_at(after).sum() > 1.01 * market.values_at(start).sum()
     assert room_of(market, after).seconds.min() >= 0
