@@ -41,12 +41,11 @@ class Reply:
 
 
 class Gate:
-    """Where clients wait while everything is stopped, and where they leave when it is over."""
+    """Where clients wait while everything is stopped."""
 
     def __init__(self) -> None:
         self._open = threading.Event()
         self._open.set()
-        self.is_over = threading.Event()
 
     def close(self) -> None:
         self._open.clear()

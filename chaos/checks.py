@@ -31,6 +31,7 @@ class Evidence:
     heard : the envelopes by each way out: `http`, `feed` and `redis`.
     stopped : when everything was stopped, in the time of this machine.
     timeout_seconds : silence after which a person may be logged out.
+    jobs_end : whether there was time for every job to end, those of processes that died among them.
     """
 
     books: Books
@@ -38,6 +39,7 @@ class Evidence:
     heard: Mapping[str, Sequence[Mapping[str, Any]]]
     stopped: Sequence[tuple[float, float]]
     timeout_seconds: float
+    jobs_end: bool = False
 
 
 def all_findings(evidence: Evidence, postgres: Postgres) -> list[str]:
@@ -146,6 +148,8 @@ def not_durable(evidence: Evidence) -> Iterator[str]:
     yield from (f"preview {one} is not there" for one in difference(previews, books.previews))
     uploads = [entry.answer["id"] for entry in ledger.accepted("upload")]
     yield from (f"job {one} is not there" for one in difference(uploads, books.jobs))
+    if evidence.jobs_end:
+        yield from (f"job {one} is {status}" for one, status in books.jobs.items() if status != "completed")
 
 
 def _assignment_id(entry: Accepted) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -36,9 +37,13 @@ class Faults:
     bureaus: Sequence[Bureau]
     random: Random
     stopped: list[tuple[float, float]] = field(default_factory=list)
+    _database: threading.Lock = field(default_factory=threading.Lock)
 
     def do(self, name: str) -> str:
         """Let the fault of this name happen; what was hit."""
+        if name in OF_THE_DATABASE:
+            with self._database:
+                return FAULTS[name](self)
         return FAULTS[name](self)
 
     def _moment(self) -> None:
@@ -52,9 +57,10 @@ class Faults:
         return self._replace(self.random.choice(self.installation.workers))
 
     def _replace(self, member: Member) -> str:
-        member.kill()
-        time.sleep(self.random.uniform(0.0, 0.5))
-        member.start()
+        with member.hands_off:
+            member.kill()
+            time.sleep(self.random.uniform(0.0, 0.5))
+            member.start()
         return member.name
 
     def freeze_web(self) -> str:
@@ -64,9 +70,10 @@ class Faults:
         return self._freeze(self.random.choice(self.installation.workers))
 
     def _freeze(self, member: Member) -> str:
-        member.send(signal.SIGSTOP)
-        self._moment()
-        member.send(signal.SIGCONT)
+        with member.hands_off:
+            member.send(signal.SIGSTOP)
+            self._moment()
+            member.send(signal.SIGCONT)
         return member.name
 
     def kill_backends(self) -> str:
@@ -183,3 +190,6 @@ FAULTS: Mapping[str, Callable[[Faults], str]] = {
     "cut the power": Faults.cut_power,
 }
 EVERYTHING = ("stop everything", "cut the power")
+OF_THE_DATABASE = (
+    *("kill database backends", "restart PostgreSQL", "crash PostgreSQL", "take all connections", "lock a table"),
+)  # one at a time: each needs the server to do it

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -98,6 +98,7 @@ class Member:
     log: Path
     launcher: Launcher
     process: psutil.Process | None = None
+    hands_off: threading.Lock = field(default_factory=threading.Lock)  # held by whoever does something to it
 
     def start(self) -> None:
         self.process = psutil.Process(self.launcher.start(self.words, self.environment, self.log))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,28 +9,23 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, TypeAlias
-
-import redis
+from typing import Any
 
 from chaos.books import Books
 from chaos.breakage import BREAKAGES
-from chaos.calls import GaveUpError, Line, Office
+from chaos.calls import GaveUpError, Office
 from chaos.checks import Evidence, all_findings, redis_envelopes, silent_log_outs
-from chaos.desk import BOSS, PLAN, Bureau, Known
+from chaos.crowd import Crowd
+from chaos.desk import BOSS
 from chaos.faults import EVERYTHING, FAULTS, Faults
 from chaos.installation import Installation, Scale, installed
 from chaos.ledger import Ledger, Meter
-from chaos.people import PEOPLE, Device, people_and_queues, person_id
-from chaos.stampedes import AT_ONCE, QUEUE, Stampedes
+from chaos.stampedes import QUEUE
 
 WINDOW_SECONDS = 2.0
 QUICK = [name for name in FAULTS if name not in EVERYTHING]
 ENOUGH = 0.95
-DEVICES, BUREAUS = 3, 3
-_STREAM = "ticket-events"
 Say = Callable[[str], None]
-Client: TypeAlias = Device | Bureau | Stampedes
 
 
 @dataclass(frozen=True)
@@ -91,92 +85,22 @@ class Verdict:
 
 
 class Run:
-    """The clients and what they share."""
+    """An installation, its crowd, and what goes wrong."""
 
     def __init__(self, plan: Plan, installation: Installation, say: Say) -> None:
         self.plan, self.installation, self._say = plan, installation, say
         self.ledger, self.meter = Ledger(), Meter()
-        patience = plan.scale.stop_seconds + 120.0
-        timeout = 5.0 if plan.scale.copies else 10.0
         self.office = Office(
-            installation.ports, self.ledger, self.meter, timeout_seconds=timeout, patience_seconds=patience
+            installation.ports,
+            self.ledger,
+            self.meter,
+            timeout_seconds=5.0 if plan.scale.copies else 10.0,
+            patience_seconds=plan.scale.stop_seconds + 120.0,
         )
-        self._random, self._lines = Random(plan.seed), list[Line]()
-        known = Known()
-        self.bureaus = [Bureau(self._line(), f"b{n}", known, self._tell) for n in range(BUREAUS)]
-        people = [person_id(number) for number in range(PEOPLE)]
-        timeout = plan.scale.timeout_seconds
-        self.devices = [Device(self._line(), people[n::DEVICES], timeout) for n in range(DEVICES)]
-        hands, aims = [self._line() for _ in range(AT_ONCE)], BREAKAGES[plan.broken].aims if plan.broken else ()
-        self.stampedes = Stampedes(hands, [f"s{n}" for n in range(AT_ONCE)], aims)
-        self.faults = Faults(installation, self.office.gate, self.bureaus, Random(f"{plan.seed} faults"))
-        self.feed: list[Mapping[str, Any]] = []
-        self._working, self._over = threading.Event(), self.office.gate.is_over
-        self._working.set()
-        self._threads: list[threading.Thread] = []
-        self._planners: list[threading.Thread] = []
-
-    def _line(self) -> Line:
-        self._lines.append(Line(self.office, Random(self._random.random())))
-        return self._lines[-1]
-
-    def _tell(self, event: Mapping[str, str]) -> None:
-        """An event by way of Redis, until Redis has it."""
-        until = time.monotonic() + self.office.patience_seconds
-        while time.monotonic() < until:
-            self.office.gate.pass_through()
-            with suppress(redis.RedisError):
-                with self.installation.redis.client() as client:
-                    client.xadd(_STREAM, {"data": json.dumps(event)})
-                self.ledger.accept("stream event", BOSS.subject, event["event_id"])
-                self.meter.tick()
-                return
-            time.sleep(0.1)
-
-    def begin(self) -> None:
-        """The people come, and all clients begin."""
-        people_and_queues(self._line())
-        self.stampedes.hire()
-        clients: dict[Client, int] = {**dict.fromkeys(self.devices, 1), **dict.fromkeys(self.bureaus, 2)}
-        clients[self.stampedes] = self.plan.stampedes
-        for client, share in clients.items():
-            thread = self._start(self._pace, client, sum(clients.values()) / share / self.plan.rate)
-            self._planners += [] if isinstance(client, Device) else [thread]
-        self._start(self._read_feed)
-
-    def _start(self, work: Callable[..., None], *arguments: Any) -> threading.Thread:
-        thread = threading.Thread(target=self._guarded, args=(work, *arguments), daemon=True)
-        self._threads.append(thread)
-        thread.start()
-        return thread
-
-    def _guarded(self, work: Callable[..., None], *arguments: Any) -> None:
-        try:
-            work(*arguments)
-        except Exception as exc:
-            self.ledger.wrong(f"a client broke off: {type(exc).__name__}: {exc}")
-            raise
-
-    def _pace(self, client: Client, every: float) -> None:
-        """Act again and again, as often as it should be; devices to the very end."""
-        due = time.monotonic()
-        while not self._over.is_set() and (self._working.is_set() or isinstance(client, Device)):
-            with suppress(GaveUpError):
-                client.act()
-            if self._working.is_set():
-                due = max(due + every, time.monotonic() - every)
-                time.sleep(max(0.0, due - time.monotonic()))
-
-    def _read_feed(self) -> None:
-        """Page by page, from whichever instance."""
-        line, after = self._line(), 0
-        while not self._over.is_set():
-            with suppress(GaveUpError):
-                reply = line.call("feed", PLAN, "GET", f"/api/v1/events?after={after}&limit=200")
-                if reply.is_success:
-                    self.feed += reply.body["items"]
-                    after = reply.body["next_after"]
-            self._over.wait(0.25)
+        aims = BREAKAGES[plan.broken].aims if plan.broken else ()
+        self.crowd = Crowd(self.office, installation.redis, plan.seed, plan.scale.timeout_seconds, aims)
+        self.faults = Faults(installation, self.office.gate, self.crowd.bureaus, Random(f"{plan.seed} faults"))
+        self._random = Random(f"{plan.seed} run")
 
     def calm(self) -> float:
         """Acts a second while nothing goes wrong."""
@@ -221,7 +145,7 @@ class Run:
         until = time.monotonic() + self.plan.storm_seconds
         while time.monotonic() < until:
             pair = chance.sample(QUICK, 2)
-            hands = [threading.Thread(target=self._guarded, args=(self.faults.do, name)) for name in pair]
+            hands = [threading.Thread(target=self.crowd.guarded, args=(self.faults.do, name)) for name in pair]
             for hand in hands:
                 hand.start()
                 time.sleep(chance.uniform(0.0, 0.5))
@@ -233,12 +157,8 @@ class Run:
 
     def drain(self) -> None:
         """No new work; everybody works until there is none left."""
-        self._working.clear()
-        for device in self.devices:
-            device.only_works = True
         self.installation.start()
-        for thread in self._planners:
-            thread.join(self.office.patience_seconds)
+        self.crowd.calm_down()
         self._withdraw_stampedes()
         self._until(lambda: self._count(_OPEN) == 0)
 
@@ -246,7 +166,7 @@ class Run:
         """Wait until all events and jobs have come where they should."""
         self._until(lambda: self._count("SELECT count(*) FROM outbox WHERE position IS NULL") == 0)
         newest = self._count("SELECT count(*) FROM outbox")
-        self._until(lambda: self.installation.consumer.newest == newest and len(self.feed) >= newest)
+        self._until(lambda: self.installation.consumer.newest == newest and len(self.crowd.feed) >= newest)
         self._until(lambda: len(self._redis_envelopes()) == newest)
         self._until(lambda: self._count("SELECT count(*) FROM inbox WHERE status = 'started'") == 0)
         if not self.plan.scale.copies:  # the jobs of a worker that died are taken over after half a minute
@@ -269,30 +189,22 @@ class Run:
 
     def _withdraw_stampedes(self) -> None:
         """What a stampede left when it was interrupted."""
-        line = self._line()
+        line = self.crowd.line()
         for (task,) in self.installation.postgres.rows(_LEFT_OF_STAMPEDES):
             event = {"event_id": f"e-end-{task}", "event_type": "TicketStatusChanged", "status": "cancelled"}
             told = {**event, "ticket_id": task, "timestamp": "2026-01-01T00:00:00Z"}
             with suppress(GaveUpError):
                 line.call("event", BOSS, "POST", "/api/v1/events", told)
 
-    def end(self) -> None:
-        self._over.set()
-        self.office.gate.open()
-        for thread in self._threads:
-            thread.join(self.office.timeout_seconds)
-        self.stampedes.close()
-        for line in self._lines:
-            line.close()
-
     def evidence(self) -> Evidence:
         ways: dict[str, Sequence[Mapping[str, Any]]] = {
             "http": list(self.installation.consumer.envelopes),
-            "feed": list(self.feed),
+            "feed": list(self.crowd.feed),
             "redis": self._redis_envelopes(),
         }
         books = Books.of(self.installation.postgres)
-        return Evidence(books, self.ledger, ways, self.faults.stopped, self.plan.scale.timeout_seconds)
+        scale = self.plan.scale
+        return Evidence(books, self.ledger, ways, self.faults.stopped, scale.timeout_seconds, jobs_end=not scale.copies)
 
 
 @contextmanager
@@ -302,14 +214,14 @@ def _running(plan: Plan, directory: Path, say: Say) -> Iterator[Run]:
         try:
             yield run
         finally:
-            run.end()
+            run.crowd.end()
 
 
 def carry_out(plan: Plan, directory: Path, say: Say = lambda _text: None) -> Verdict:
     """Do what the plan says and tell what came of it."""
     verdict = Verdict()
     with _running(plan, directory, say) as run:
-        run.begin()
+        run.crowd.begin(plan.rate, plan.stampedes)
         verdict.baseline = run.calm()
         say(f"baseline: {verdict.baseline:.1f} answers/s")
         verdict.blows = run.blows(verdict.baseline)
@@ -317,7 +229,7 @@ def carry_out(plan: Plan, directory: Path, say: Say = lambda _text: None) -> Ver
             say(f"storm: {run.storm()} faults")
         run.drain()
         run.deliver()
-        run.end()
+        run.crowd.end()
         evidence = run.evidence()
         verdict.findings = all_findings(evidence, run.installation.postgres)
         verdict.silent = silent_log_outs(evidence.books)

@@ -14,7 +14,7 @@ from assignment_engine.allocation.optimal.allocator import start_scores
 from assignment_engine.allocation.optimal.problem import GapProblem
 from assignment_engine.allocation.optimal.solve import SEARCHABLE, solve_gap
 from assignment_engine.distributed.bids import NOBODY
-from assignment_engine.distributed.slices import Piece, Terms, piece
+from assignment_engine.distributed.slices import Piece, Terms, piece, required
 from assignment_engine.domain.types import Method
 from assignment_engine.features.arrays import Floats, Ints
 from assignment_engine.features.definition import feature_matrix
@@ -66,11 +66,13 @@ def _solved(here: Piece, at: Ints, recipe: Recipe) -> Ints:
     problem, limit = here.problem, here.problem.constraints.max_assignments
     warmup.begin().join()  # the search must not depend on how long compiling takes
     initial = problem.pairs.initial
+    scores = start_scores(problem)
     gap = GapProblem(
-        value=start_scores(problem) * here.weight[:, None],
+        value=scores * here.weight[:, None],
         seconds=problem.seconds,
         capacity=problem.capacity - initial.seconds,
         limit=None if limit is None else np.maximum(limit - initial.count, 0),
+        mandatory=required(problem.tasks, problem.constraints) & ~np.isnan(scores).all(axis=1),
     )
     place = np.searchsorted(here.columns, at)
     known = (at != NOBODY) & (here.columns[np.minimum(place, here.columns.size - 1)] == at)

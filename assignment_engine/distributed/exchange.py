@@ -38,11 +38,14 @@ class Exchange:
         return cls(asking, market, Prices.free(supply), order, asking.parts, at, supply.load(supply.taken))
 
     def run(self, rounds: int) -> None:
-        """At most so many rounds; fewer where the bound is near what the bids reach already."""
+        """At most so many rounds; fewer where the bound is near what the bids reach already.
+
+        Where loads count there are two at least: the first one only knows those of the start.
+        """
         for turn in range(rounds):
             self._round(turn)
             reached = self.market.bound(self.prices, self.market.worth(self.prices))
-            if self.bound - reached <= SETTLED * abs(self.bound):
+            if self.bound - reached <= SETTLED * abs(self.bound) and (turn or not self.asking.goal.pull):
                 break
 
     @property
@@ -55,7 +58,7 @@ class Exchange:
         market, prices, ask = self.market, self.prices, self.ask
         room = market.supply.at(self.load)
         worth = market.worth(prices)
-        given = Given.nothing(worth.size and market.nobody)
+        given = Given.nothing(market.nobody)
         for rows, found in self.asking.ask(np.flatnonzero(self._open(turn)), turn, prices, self.load[:-1], given):
             worth[rows] = np.maximum(found.worth, 0.0)
             market.take_up(rows, found, ask, room)

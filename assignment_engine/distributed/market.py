@@ -66,22 +66,27 @@ class Prices:
 
 @dataclass
 class Market:
-    """At most `WIDTH` bids of each of n tasks; `rest` (n,) is the greatest value of anybody who is no bid."""
+    """At most `WIDTH` bids of each of n tasks; `rest` (n,) is the greatest value of anybody who is no bid.
+
+    `firm` (n,) marks tasks that one person must do; they come first.
+    """
 
     seconds: Ints
     weight: Floats
     supply: Supply
+    firm: Bools
     person: Ints = field(repr=False)
     value: Floats = field(repr=False)
     rest: Floats = field(repr=False)
 
     @classmethod
-    def empty(cls, seconds: Ints, weight: Floats, supply: Supply) -> Market:
+    def empty(cls, seconds: Ints, weight: Floats, supply: Supply, firm: Bools) -> Market:
         n, nobody = seconds.size, supply.seconds.size - 1
         return cls(
             np.ascontiguousarray(seconds),
             weight,
             supply,
+            firm,
             np.full((n, WIDTH), nobody, dtype=np.int64),
             np.full((n, WIDTH), -np.inf),
             np.full(n, np.inf),
@@ -187,11 +192,11 @@ class Market:
         return np.where(np.isneginf(keys.max(axis=1, initial=-np.inf)), NOBODY, people)
 
     def by_regret(self, prices: Prices) -> Ints:
-        """Tasks in the order of what they lose with their second choice; the largest loss first."""
+        """Tasks in the order of what they lose with their second choice, the largest loss first; but firm ones lead."""
         keys = self.keys(prices.ask(), self.supply.room())
         second, first = np.partition(keys, -2, axis=1)[:, -2:].T
         regret = np.maximum(first, 0.0) - np.maximum(second, 0.0)
-        return np.argsort(-regret, kind="stable")
+        return np.lexsort((-regret, ~self.firm))
 
 
 def _keys(wants: Wants, ask: Ask, room: Room) -> Floats:

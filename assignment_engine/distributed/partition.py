@@ -47,6 +47,11 @@ def partition(problem: AllocationProblem, free: Ints, parts: int | None = None) 
     )
 
 
+def members(part: Ints, count: int) -> list[Ints]:
+    """Who is in each part, ascending."""
+    return np.split(np.argsort(part, kind="stable"), np.cumsum(np.bincount(part, minlength=count))[:-1])
+
+
 def components(problem: AllocationProblem) -> tuple[Ints, Ints]:
     """The component of each task and each person in the relation *could do*, as far as skills and departments say.
 

@@ -23,9 +23,9 @@ from assignment_engine.distributed.cluster import Cluster, connected
 from assignment_engine.distributed.exchange import Exchange
 from assignment_engine.distributed.hindrances import explained, hindered
 from assignment_engine.distributed.market import Market, Supply
-from assignment_engine.distributed.partition import partition
+from assignment_engine.distributed.partition import members, partition
 from assignment_engine.distributed.repair import Repair
-from assignment_engine.distributed.slices import Slicer, Terms
+from assignment_engine.distributed.slices import Slicer, Terms, required
 from assignment_engine.distributed.telling import Moments, Told, moments, told
 from assignment_engine.domain.constraints import Constraints
 from assignment_engine.domain.errors import InvalidInputError, InvalidPlanError
@@ -190,17 +190,15 @@ class _Planning:
             partition(problem, supply.seconds[:-1], way.parts),
             goal,
         )
-        return Exchange.begin(asking, Market.empty(problem.seconds, weight, supply), self._order)
+        market = Market.empty(problem.seconds, weight, supply, required(problem.tasks, problem.constraints))
+        return Exchange.begin(asking, market, self._order)
 
     def _parts(self, exchange: Exchange) -> tuple[Ints, Floats]:
         """Each part planned on its own: whom each task gets, and what that is worth, shape (n,)."""
         asking, parts, way = exchange.asking, exchange.parts, self._way
         recipe = Recipe(way.method, way.weight, way.effort, way.seed)
-        groups = [
-            (np.flatnonzero(parts.of_task == part), np.flatnonzero(parts.of_person == part))
-            for part in range(parts.count)
-        ]
-        groups = [(tasks, people) for tasks, people in groups if tasks.size and people.size]
+        both = zip(members(parts.of_task, parts.count), members(parts.of_person, parts.count), strict=True)
+        groups = [(tasks, people) for tasks, people in both if tasks.size and people.size]
         futures = [
             self._cluster.submit(
                 allocated,
@@ -281,13 +279,13 @@ class _Planning:
 
 def order_of(problem: AllocationProblem, method: Method) -> Ints:
     """In which order tasks are given out: what must go to one person comes before what has a choice."""
-    required = {task_id for task_id, _ in problem.constraints.required}
     rows = range(len(problem.tasks))
     if method is Method.BALANCED:
         order = sorted(rows, key=lambda row: (-problem.tasks[row].priority.level, problem.tasks[row].task_id))
     else:
         order = greedy_order(problem)
-    return np.array(sorted(order, key=lambda row: problem.tasks[row].task_id not in required), dtype=np.int64)
+    firm = required(problem.tasks, problem.constraints)
+    return np.array(sorted(order, key=lambda row: not firm[row]), dtype=np.int64)
 
 
 def pull_of(way: Way) -> float:

@@ -18,6 +18,7 @@ from assignment_engine.features.arrays import Floats, Ints
 
 GAIN = 1e-9
 CHOICES = 12
+ABSENCE = 100.0  # more than any chain can gain
 CHAINS_AT_ONCE = 10_000
 LOOKS_PER_TASK = 50
 FLOOR = 0.995
@@ -148,10 +149,11 @@ def _choices(market: Market, prices: Prices, at: Ints) -> moves.Choices:
     cost, people = pick(cost, best, axis=1), pick(market.person, best, axis=1)
     able = np.isfinite(cost)
     column = np.full((len(at), 1), market.nobody)
+    absence = np.where(market.firm, ABSENCE * (1.0 + float(np.max(cost, initial=0.0, where=able))), worth)
     return moves.Choices(
         person=np.concatenate([column, people], axis=1),
         seconds=np.concatenate([0 * column, np.where(able, market.seconds[:, None], 0)], axis=1),
-        cost=np.concatenate([worth[:, None], cost], axis=1),
+        cost=np.concatenate([absence[:, None], cost], axis=1),
         width=1 + able.sum(axis=1),
         second_price=prices.second,
         place_price=prices.place,

@@ -138,6 +138,12 @@ def piece(terms: Terms, packed_tasks: bytes, packed_people: bytes) -> Piece:
     return Piece(problem, work.rows, staff.columns, work.weight, closed)
 
 
+def required(tasks: Sequence[Task], constraints: Constraints) -> Bools:
+    """Which of these tasks must go to one person, shape (k,)."""
+    ids = {task_id for task_id, _ in constraints.required}
+    return np.array([task.task_id in ids for task in tasks], dtype=bool)
+
+
 def packed(value: object) -> bytes:
     """A few dozen bytes for each record: what one machine sends and what a worker keeps."""
     return zlib.compress(pickle.dumps(value, pickle.HIGHEST_PROTOCOL), 1)
