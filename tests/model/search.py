@@ -8,20 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from assignment_engine.domain.errors import DatabaseError, EngineError
-from tests.model.protocol import (
-    BOTH,
-    IDLE,
-    TICK,
-    Instance,
-    Scope,
-    State,
-    Step,
-    View,
-    after,
-    canonical,
-    happenings,
-    steps,
-)
+from tests.model.protocol import TICK, Step, after, happenings, steps
+from tests.model.states import BOTH, IDLE, Instance, Scope, State, View, canonical
 from tests.model.world import Done, Rows, World, merged, records
 
 BIRTHS, KEEPS = ("offer", "assign", "push"), ("accept", "reopen")

@@ -20,8 +20,8 @@ from assignment_engine.services.dispatch.dispatcher import Dispatcher
 from assignment_engine.store import recording
 from assignment_engine.store.cycles import Cycles
 from assignment_engine.store.sessions import Sessions
-from tests.model.protocol import BOTH, DISPATCH, FINALIZE, Scope
 from tests.model.search import BrokenInvariantError, Search
+from tests.model.states import BOTH, DISPATCH, FINALIZE, Scope
 from tests.model.world import World
 
 DEPTH = os.environ.get("MODEL_DEPTH", "3")

@@ -66,7 +66,7 @@ def live(unit: UnitOfWork, memory: Memory, task: Task, now: datetime) -> Table:
 
 
 @given(seed=st.integers(0, 2**16))
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 def test_planning_live_and_evaluation_agree_at_every_decision(servers: Servers, seed: int) -> None:
     """A history that is played into the database as it was made gives the features of its replay."""
     cases, read = log(seed, 12)

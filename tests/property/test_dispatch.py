@@ -46,7 +46,7 @@ SCORERS: tuple[Scorer, ...] = (WeightedFallback(), SkillScorer(), load_scorer(No
 AGES = [timedelta(hours=hours) for hours in (0, 0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7)]
 LONG_AGES = [timedelta(hours=9), timedelta(hours=30)]
 on_databases = settings(  # each world is a database of its own, which takes longer than arrays do
-    settings.get_profile("ci"), max_examples=60, suppress_health_check=list(HealthCheck)
+    settings.get_profile("ci"), max_examples=25, suppress_health_check=list(HealthCheck)
 )
 
 

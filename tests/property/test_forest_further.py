@@ -94,7 +94,7 @@ def assert_same(wide: Wide, names: tuple[str, ...], pairs: Pairs, rng: np.random
     people=st.sampled_from([1, 7, 300]),
     leaves=st.sampled_from([15, 40]),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_rows_are_the_raw_scores_of_lightgbm(sets: tuple[str, ...], seed: int, people: int, leaves: int) -> None:
     """Whether recent work is known of all, of some or of nobody, and whoever is looked at."""
     names, rng = feature_names(sets), np.random.default_rng(seed)

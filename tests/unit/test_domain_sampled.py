@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assignment_engine.domain.sampled import as_columns, as_rows
@@ -13,6 +13,7 @@ VALUES = st.sampled_from([0.0, 0.5, 1.0, float("nan")])
 
 
 @given(st.lists(st.tuples(st.text(max_size=3), VALUES, VALUES), min_size=1, max_size=6))
+@settings(max_examples=40, deadline=None)
 def test_rows_come_back_from_json_as_they_were(rows):
     people, first, second = (list(column) for column in zip(*rows, strict=True))
     logged = as_columns({"employee_id": people, "score": [0.5] * len(people)}, {"a": first, "b": second})
