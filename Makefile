@@ -6,6 +6,8 @@ RUNTIME := $(VENV)/.runtime
 TESTING := $(VENV)/.testing
 BENCH := .venv-bench/.ready
 LLEAVES := .venv-lleaves/.ready
+AUDIT := .venv-audit/.ready
+FUZZ := .venv-fuzz/.ready
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: demo serve test check format bench lock docs clean
@@ -60,6 +62,17 @@ evaluate: $(RUNTIME)  ## what two public logs teach, in tables; EVALUATION_DATA 
 	$(BIN)/assignment-engine evaluate-log --adapter sip-task-effort \
 	  "$$EVALUATION_DATA/sip-task-effort/Sip-task-info.csv"
 
+.PHONY: audit fuzz
+audit: $(AUDIT)  ## bandit over the code, pip-audit over both lock files; the latter asks pypi.org for known weaknesses
+	.venv-audit/bin/bandit --quiet --configfile pyproject.toml --recursive assignment_engine webapp
+	.venv-audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
+	  -r requirements.lock -r requirements-test.lock || { \
+	  echo "pip-audit has found a weakness or could not ask pypi.org; the lines above say which"; exit 1; }
+
+fuzz: $(FUZZ)  ## mutated CSV files and bundles, a minute each; FUZZ_ARGS="-max_total_time=600"
+	.venv-fuzz/bin/python -m fuzz.csv_import $(FUZZ_ARGS)
+	.venv-fuzz/bin/python -m fuzz.bundle $(FUZZ_ARGS)
+
 # Comparators live apart: they are no part of the product, and lleaves needs an older llvmlite than numba.
 $(BENCH): requirements.lock benchmarks/requirements.lock
 	$(PYTHON) -m venv .venv-bench
@@ -73,12 +86,26 @@ $(LLEAVES): benchmarks/requirements-lleaves.lock
 	.venv-lleaves/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
+$(AUDIT): audit/requirements.lock
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+$(FUZZ): requirements.lock fuzz/requirements.lock
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	.venv-fuzz/bin/pip install --quiet --disable-pip-version-check --require-hashes -r fuzz/requirements.lock
+	.venv-fuzz/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
 docs: $(RUNTIME)  ## write the pages that are generated from the code
 	$(BIN)/python docs/generate.py
 
 lock:  ## renew the lock files; needs uv
 	uv pip compile pyproject.toml --extra build $(LOCK_OPTIONS) -o requirements.lock
 	uv pip compile pyproject.toml --extra build --extra test $(LOCK_OPTIONS) -o requirements-test.lock
+	uv pip compile audit/requirements.in $(LOCK_OPTIONS) -o audit/requirements.lock
+	uv pip compile fuzz/requirements.in $(LOCK_OPTIONS) -o fuzz/requirements.lock
 
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
   --no-strip-extras --quiet
@@ -90,6 +117,7 @@ $(VENV)/bin/python:
 $(RUNTIME): requirements.lock pyproject.toml | $(VENV)/bin/python
 	$(INSTALL) --require-hashes -r requirements.lock
 	$(INSTALL) --no-deps --no-build-isolation -e .
+	$(BIN)/assignment-engine compile
 	touch $@
 
 $(TESTING): requirements-test.lock $(RUNTIME)
@@ -97,4 +125,4 @@ $(TESTING): requirements-test.lock $(RUNTIME)
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-bench .venv-lleaves build dist *.egg-info demo.db demo.db-*
+	rm -rf $(VENV) .venv-bench .venv-lleaves .venv-audit .venv-fuzz build dist *.egg-info demo.db demo.db-*

@@ -32,7 +32,7 @@ from webapp import (
 from webapp.auth import Tokens, access_of, check_role
 from webapp.board import pages, session
 from webapp.board.cookie import caller
-from webapp.bodies import MAX_JSON_BYTES, JsonRequest
+from webapp.bodies import MAX_JSON_BYTES, MAX_OPEN_BYTES, JsonRequest
 from webapp.key_sets import Keys, PublicKeys, SecretKey
 from webapp.limits import limit_calls
 from webapp.metrics import Metrics
@@ -129,7 +129,9 @@ def _check_access() -> None:
         return
     view = current_app.view_functions[request.endpoint]
     access = access_of(view)
-    if not access.is_open:
+    if access.is_open:
+        request.max_content_length = MAX_OPEN_BYTES
+    else:
         g.identity = caller()
         check_role(g.identity, access)
         _refuse_repeated()

@@ -109,7 +109,7 @@ class Tokens:
         try:
             token = jwt.decode(text, self._key, algorithms=[self._keys.algorithm], registry=self._headers)
             self._claims.validate(token.claims)
-        except (JoseError, ValueError) as exc:
+        except (JoseError, ValueError, TypeError, RecursionError) as exc:  # the last two: headers of an odd shape
             raise _unauthorized("the token is not valid or has expired") from exc
         return _identity(token.claims)
 

@@ -17,6 +17,7 @@ from assignment_engine.domain.errors import FieldError, InvalidInputError
 from assignment_engine.services.imports import ImportRefusedError, Rejected
 
 MAX_JSON_BYTES = 32 * 1024 * 1024
+MAX_OPEN_BYTES = 64 * 1024  # of callers without a token
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 CSV_TYPE = "text/csv"
 MULTIPART = "multipart/form-data"

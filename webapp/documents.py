@@ -7,6 +7,8 @@ from typing import Any
 from flask_openapi.openapi import OpenAPI
 from pydantic import BaseModel
 
+from webapp.links import add_links
+
 _JSON = "application/json"
 
 
@@ -14,12 +16,13 @@ def document_of(app: OpenAPI) -> dict[str, Any]:
     """The OpenAPI document; where a body may say nothing at all, it may be left out."""
     document: dict[str, Any] = app.api_doc
     schemas = document["components"]["schemas"]
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            body = operation.get("requestBody")
-            if body is not None and _JSON in body["content"]:
-                content = _resolved(body["content"][_JSON]["schema"], schemas)
-                body["required"] = content.get("type") != "object" or bool(content.get("required"))
+    operations = {one["operationId"]: one for item in document["paths"].values() for one in item.values()}
+    for operation in operations.values():
+        body = operation.get("requestBody")
+        if body is not None and _JSON in body["content"]:
+            content = _resolved(body["content"][_JSON]["schema"], schemas)
+            body["required"] = content.get("type") != "object" or bool(content.get("required"))
+    add_links(operations)
     return document
 
 

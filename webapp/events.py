@@ -46,7 +46,7 @@ class IncomingEvent(RootModel[Annotated[TicketCreated | TicketStatusChanged, Fie
         return cls.model_construct(read_ticket_event(obj))
 
 
-@blueprint.get("", responses={HTTPStatus.OK: FeedPage, **for_role()})
+@blueprint.get("", responses={HTTPStatus.OK: FeedPage, **for_role(HTTPStatus.GONE)})
 @allow(Role.TECHNICIAN, Role.PLANNER, Role.ADMIN)
 def list_events(query: FeedQuery) -> Response:
     """Read what happened, in order; technicians read of their own assignments."""
@@ -59,7 +59,7 @@ def list_events(query: FeedQuery) -> Response:
     )
 
 
-@blueprint.get("/stream", responses={HTTPStatus.OK: _STREAM, **for_role()})
+@blueprint.get("/stream", responses={HTTPStatus.OK: _STREAM, **for_role(HTTPStatus.GONE)})
 @allow(Role.TECHNICIAN, Role.PLANNER, Role.ADMIN)
 def stream_events(header: EventHeaders, query: EventQuery) -> Response:
     """Follow what happens (server-sent events); without a position it begins with what comes next."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import NoReturn, ParamSpec, Protocol, TypeVar
+from unicodedata import category
 
 import click
 
@@ -44,7 +45,7 @@ def errors_shown(command: Callable[P, T]) -> Callable[P, T]:
 
 def refuse(message: str) -> NoReturn:
     """End the command because of its input."""
-    click.echo(message, err=True)
+    click.echo("\n".join(map(plain, message.split("\n"))), err=True)
     sys.exit(BAD_INPUT)
 
 
@@ -52,4 +53,9 @@ def show_bad_values(path: Path, bad_values: Iterable[BadValue]) -> None:
     """One line each: file, line, column, and what was expected instead of what."""
     for bad in bad_values:
         column = f", column {bad.field}" if bad.field else ""
-        click.echo(f"{path}: line {bad.line}{column}: {bad.detail}", err=True)
+        click.echo(plain(f"{path}: line {bad.line}{column}: {bad.detail}"), err=True)
+
+
+def plain(text: str) -> str:
+    """One line of what a terminal shows and does not obey: names in files may hold its control characters."""
+    return "".join("�" if category(sign).startswith("C") else sign for sign in text)

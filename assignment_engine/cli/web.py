@@ -39,6 +39,7 @@ def serve(host: str, port: int, threads: int, worker: bool | None, link: bool) -
     from assignment_engine.wiring import with_secret
     from webapp.app import create_app
     from webapp.background import working
+    from webapp.bodies import MAX_UPLOAD_BYTES
     from webapp.request_log import LineFormatter
 
     settings = with_secret(read_settings())
@@ -52,7 +53,14 @@ def serve(host: str, port: int, threads: int, worker: bool | None, link: bool) -
         click.echo(line)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with working(app) if (settings.uses_sqlite if worker is None else worker) else nullcontext():
-        serve_forever(app, host=host, port=port, threads=threads, ident=None)
+        serve_forever(
+            app,
+            host=host,
+            port=port,
+            threads=threads,
+            ident=None,
+            max_request_body_size=max(MAX_UPLOAD_BYTES, settings.max_upload_bytes),
+        )
 
 
 def ways_in(app: Flask, address: str, with_link: bool) -> Iterator[str]:

@@ -109,6 +109,17 @@ class EventsArchivedError(EngineError):
         super().__init__(f"events up to {oldest - 1} are archived; read the state anew and go on after {oldest - 1}")
 
 
+class EventsAheadError(EngineError):
+    """No event has had this position yet: the reader has read from a database that was restored to an earlier state."""
+
+    def __init__(self, position: int, newest: int) -> None:
+        self.position, self.newest = position, newest
+        super().__init__(
+            f"no event has had position {position} yet, so the database is an earlier one, restored from a backup; "
+            f"read the state anew and go on after {newest}"
+        )
+
+
 class PreviewConflictError(EngineError):
     """The plan no longer fits what is in the database."""
 
@@ -216,5 +227,10 @@ def _detail(error: Any) -> str:
         return "unknown field"
     if error["type"] == "missing":
         return "this field is required"
-    given = repr(error["input"])
-    return f"{message} (got {given if len(given) <= 60 else given[:57] + '...'})"
+    return f"{message} (got {shown(error['input'])})"
+
+
+def shown(value: object) -> str:
+    """How a message quotes what was given: as Python writes it, cut where that is long."""
+    given = repr(value)
+    return given if len(given) <= 60 else given[:57] + "..."

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from assignment_engine.domain.errors import FieldError, InvalidInputError, field_errors
+from assignment_engine.domain.errors import FieldError, InvalidInputError, field_errors, shown
 from assignment_engine.domain.records import Employee, Record, Task
 from assignment_engine.domain.types import InputNotes, is_missing, was_naive
 
@@ -34,6 +34,7 @@ _TEXT_FIELDS = frozenset({"name", "title", "description", "department", "categor
 _ID_FIELDS = frozenset({"preferred_employee", "dependencies"})
 _NOT_FROM_FILES = frozenset({"history"})
 MAX_CELL = 1_000_000
+_MOST_NAMES, _LONGEST_LIST = 50, 1000
 
 
 def read_employees(source: object, notes: InputNotes | None = None) -> tuple[Employee, ...]:
@@ -116,7 +117,7 @@ def known_columns(kind: type[Record], columns: Sequence[str], pointer: str, note
     for name in required:
         if name not in columns:
             raise InvalidInputError.at(
-                f"{pointer}/{name}", f"the column {name!r} is required; found: {', '.join(columns) or 'no columns'}"
+                f"{pointer}/{name}", f"the column {name!r} is required; found: {_listed(columns)}"
             )
     doubled = [name for name, times in Counter(columns).items() if times > 1]
     if doubled:
@@ -124,6 +125,11 @@ def known_columns(kind: type[Record], columns: Sequence[str], pointer: str, note
     ignored = [name for name in columns if name not in fields]
     notes.count(f"columns ignored ({', '.join(ignored)})", len(ignored))
     return [name for name in columns if name in fields]
+
+
+def _listed(columns: Sequence[str]) -> str:
+    names = ", ".join(columns[:_MOST_NAMES])[:_LONGEST_LIST]
+    return f"{names} …" if len(columns) > _MOST_NAMES or len(names) == _LONGEST_LIST else names or "no columns"
 
 
 def count_assumptions(kind: type[Record], records: Sequence[Record], notes: InputNotes) -> None:
@@ -167,7 +173,7 @@ def read_csv(kind: type[R], stream: IO[str], notes: InputNotes | None = None, *,
     csv.field_size_limit(MAX_CELL)
     header_line = stream.readline().removeprefix("\ufeff")
     delimiter = _delimiter(header_line)
-    columns = [_column_name(name) for name in next(csv.reader([header_line], delimiter=delimiter), [])]
+    columns = _columns(header_line, delimiter)
     reader = csv.reader(stream, delimiter=delimiter, strict=True)  # an open quote must not swallow the rows below
     known = set(known_columns(kind, columns, "", notes))
     good: list[R] = []
@@ -184,6 +190,13 @@ def read_csv(kind: type[R], stream: IO[str], notes: InputNotes | None = None, *,
     count_assumptions(kind, [good[i] for i in keep], notes)
     rejected.sort(key=lambda bad: bad.line)
     return CsvContent(tuple(good[i] for i in keep), tuple(lines[i] for i in keep), tuple(rejected))
+
+
+def _columns(header: str, delimiter: str) -> list[str]:
+    try:
+        return [_column_name(name) for name in next(csv.reader([header], delimiter=delimiter), [])]
+    except csv.Error as exc:
+        raise InvalidInputError.at("", f"the header is not readable as CSV: {exc}") from exc
 
 
 def _delimiter(header: str) -> str:
@@ -240,21 +253,21 @@ def _number_cell(text: str) -> float:
     try:
         return float(text)
     except ValueError as exc:
-        raise ValueError(f"expected a number (got {text!r})") from exc
+        raise ValueError(f"expected a number (got {shown(text)})") from exc
 
 
 def _integer_cell(text: str) -> int:
     try:
         return int(text)
     except ValueError as exc:
-        raise ValueError(f"expected a whole number (got {text!r})") from exc
+        raise ValueError(f"expected a whole number (got {shown(text)})") from exc
 
 
 def _mapping_cell(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError as exc:
-        raise ValueError(f"expected a JSON object (got {text!r})") from exc
+    except (ValueError, RecursionError) as exc:
+        raise ValueError(f"expected a JSON object (got {shown(text)})") from exc
 
 
 def _first_occurrences(

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import uuid_utils
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
 
-from assignment_engine.domain.errors import InvalidInputError
+from assignment_engine.domain.errors import InvalidInputError, shown
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}$"
 RESERVED_IDS = frozenset(
@@ -269,7 +269,7 @@ def _skills_from_text(text: str) -> dict[str, float]:
             levels[name] = max(float(level) if colon else 1.0, levels.get(name, -math.inf))
         except ValueError as exc:
             raise ValueError(
-                f"expected 'skill:level' with a level in (0, 1], such as 'python:0.8;sql', at {part!r}"
+                f"expected 'skill:level' with a level in (0, 1], such as 'python:0.8;sql', at {shown(part)}"
             ) from exc
     return levels
 

@@ -125,6 +125,8 @@ def read_aliases(path: Path) -> dict[str, list[str]]:
         text = path.read_text("utf-8")
     except OSError as exc:
         raise ConfigurationError(f"cannot read the skill aliases {path}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigurationError(f"skill aliases {path}: {exc}") from exc
     merged = {name: list(others) for name, others in shipped_aliases().items()}
     for name, others in _parse(text, str(path)).items():
         merged[name] = merged.get(name, []) + others
@@ -134,7 +136,7 @@ def read_aliases(path: Path) -> dict[str, list[str]]:
 def _parse(text: str, source: str) -> dict[str, list[str]]:
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except (tomllib.TOMLDecodeError, RecursionError) as exc:
         raise ConfigurationError(f"skill aliases {source}: {exc}") from exc
     for name, others in table.items():
         if not isinstance(others, list) or not all(isinstance(other, str) for other in others):

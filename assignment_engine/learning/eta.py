@@ -102,7 +102,7 @@ class EtaModel:
         try:
             model = _from_manifest(manifest, texts)
             answers = np.concatenate(model.hours(np.full((1, len(model.names)), np.nan)))
-        except (KeyError, TypeError, ValueError) as exc:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
             raise BundleError(f"{directory}: these are not the parts of an ETA model") from exc
         if not np.isfinite(answers).all():
             raise BundleError(f"{directory}: the model gives no hours")

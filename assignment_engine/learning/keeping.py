@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assignment_engine.domain.errors import BundleError
+from assignment_engine.scoring.model_files import read_model_file
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -19,6 +21,7 @@ MANIFEST = "manifest.json"
 FORMAT = 1
 KINDS = frozenset({"eta", "triage"})
 MOST_BYTES, MOST_MANIFEST_BYTES = 256 * 2**20, 2**20
+_NAME, _MOST_TEXTS = re.compile("[a-z]{1,40}"), 8  # names lead to files, so they are nothing but names
 
 
 def keep(directory: Path, kind: str, content: Mapping[str, Any], texts: Mapping[str, str]) -> None:
@@ -50,10 +53,10 @@ def kept(directory: Path, kind: str) -> tuple[dict[str, Any], dict[str, str]]:
     manifest = _manifest(directory)
     if manifest.get("format") != FORMAT or manifest.get("kind") != kind:
         raise BundleError(f"{directory}: expected models of kind {kind!r} in format {FORMAT}")
-    if manifest.get("sha256_of_manifest") != _of_manifest(manifest):
+    if not _is_as_written(manifest):
         raise BundleError(f"{directory}: {MANIFEST} is not as it was written")
     hashes = manifest.get("sha256")
-    if not isinstance(hashes, dict):
+    if not isinstance(hashes, dict) or not all(map(_NAME.fullmatch, hashes)) or len(hashes) > _MOST_TEXTS:
         raise BundleError(f"{directory}: {MANIFEST} is damaged")
     texts = {name: _read(directory / f"{name}.txt", MOST_BYTES) for name in hashes}
     for name, content in texts.items():
@@ -83,13 +86,17 @@ def _manifest(directory: Path) -> dict[str, Any]:
 
 def _read(path: Path, limit: int) -> bytes:
     try:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-    except OSError as exc:
-        raise BundleError(f"{path.parent}: cannot read it: {exc.strerror}") from exc
-    if len(content) > limit:
-        raise BundleError(f"{path} is larger than {limit} bytes")
-    return content
+        return read_model_file(path, limit, path.parent.parent)
+    except BundleError as exc:
+        raise BundleError(f"{path.parent}: {exc}") from exc
+
+
+def _is_as_written(manifest: Mapping[str, Any]) -> bool:
+    """Whether the hash is that of the rest; what is nested too deep to be written never was."""
+    try:
+        return manifest.get("sha256_of_manifest") == _of_manifest(manifest)
+    except RecursionError:
+        return False
 
 
 def _of_manifest(manifest: Mapping[str, Any]) -> str:

@@ -114,9 +114,8 @@ class Seat:
 
     def changes(self) -> tuple[SeatChange, ...]:
         """Everything on record, oldest first."""
-        lines = self._lines().decode("utf-8").splitlines()
         try:
-            found = [SeatChange(**json.loads(line)) for line in lines]
+            found = [SeatChange(**json.loads(line)) for line in self._lines().splitlines()]
         except (ValueError, TypeError) as exc:
             raise BundleError(f"{self.record} is damaged: {exc}") from exc
         present = self._present()

@@ -144,7 +144,7 @@ class TriageModel:
             model = cls._read(texts)
             for reader in model.readers.values():
                 reader.check(len(model.terms), model.common)
-        except (KeyError, TypeError, ValueError, IndexError, RecursionError) as exc:
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as exc:
             raise BundleError(f"what was learned of words is damaged: {type(exc).__name__}: {exc}") from exc
         return model
 

@@ -19,6 +19,7 @@ from assignment_engine.domain.records import Record
 from assignment_engine.domain.types import ID_PATTERN, Count, Instant, Number
 from assignment_engine.features.arrays import Floats, floats
 from assignment_engine.features.definition import declared_sets, feature_names
+from assignment_engine.scoring.model_files import read_model_file
 from assignment_engine.scoring.model_text import read_trees
 from assignment_engine.scoring.tree_text import Tree
 
@@ -138,25 +139,14 @@ def text_sha256(model_text: str) -> str:
 
 
 def _load(directory: Path) -> Bundle:
-    manifest = _read_manifest(_read(directory / MANIFEST_FILE, MAX_MANIFEST_BYTES))
-    content = _read(directory / MODEL_FILE, MAX_MODEL_BYTES)
+    manifest = _read_manifest(read_model_file(directory / MANIFEST_FILE, MAX_MANIFEST_BYTES, directory.parent))
+    content = read_model_file(directory / MODEL_FILE, MAX_MODEL_BYTES, directory.parent)
     _check_features(manifest.features, feature_names(declared_sets(manifest.features)))
     if hashlib.sha256(content).hexdigest() != manifest.sha256:
         raise BundleError(f"the sha256 of {MODEL_FILE} is not the one in the manifest")
     bundle = Bundle(manifest, content.decode("ascii", errors="replace"))
     _ = bundle.predictor  # a model that LightGBM refuses must be found here, not while scoring
     return bundle
-
-
-def _read(path: Path, limit: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-    except OSError as exc:
-        raise BundleError(f"cannot read {path.name}: {exc.strerror}") from exc
-    if len(content) > limit:
-        raise BundleError(f"{path.name} is larger than {limit} bytes")
-    return content
 
 
 def _read_manifest(content: bytes) -> Manifest:

@@ -22,8 +22,10 @@ from uuid import uuid4
 
 from assignment_engine.domain.errors import BundleError
 from assignment_engine.domain.types import ID_PATTERN
+from assignment_engine.scoring.model_files import read_model_file
 
 CHAMPION_FILE = "champion.json"
+MAX_CHAMPION_BYTES = 2**20
 LOCK_FILE = ".champion.lock"
 LONGEST_WAIT_SECONDS = 10.0
 _ASKS_AGAIN_SECONDS = 0.02
@@ -47,9 +49,9 @@ def read_champion(model_dir: Path) -> Champion:
     """
     path = model_dir / CHAMPION_FILE
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except OSError as exc:
-        raise BundleError(f"{model_dir}: cannot read {CHAMPION_FILE}: {exc.strerror}") from exc
+        content = json.loads(read_model_file(path, MAX_CHAMPION_BYTES, model_dir))
+    except BundleError as exc:
+        raise BundleError(f"{model_dir}: {exc}") from exc
     except (ValueError, RecursionError) as exc:
         raise BundleError(f"{path} is not JSON: {exc}") from exc
     name = content.get("version") if isinstance(content, dict) else None

@@ -7,7 +7,7 @@ import binascii
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
@@ -21,6 +21,7 @@ T = TypeVar("T")
 TOTAL_CAP = 10_000
 _SORT_VALUE = "sort_value"
 _SORT_ID = "sort_id"
+_MOST = 2**53
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,10 @@ def _cursor(sort: str, row: Row[Any]) -> str:
 def _read_cursor(after: str, order: _Order) -> tuple[object, str]:
     try:
         sort, value, row_id = json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
-        value = _read_value(value, order.column.type.python_type)
-    except (binascii.Error, ValueError, TypeError) as exc:
+        value, row_id = _read_value(value, order.column.type.python_type), _read_text(row_id)
+    except (binascii.Error, ValueError, TypeError, OverflowError) as exc:
         raise InvalidInputError.at("/after", "expected the next_after of a page with the same sort") from exc
-    if sort != order.text or not isinstance(row_id, str):
+    if sort != order.text:
         raise InvalidInputError.at("/after", f"this cursor belongs to a list sorted by {sort!r}")
     return value, row_id
 
@@ -130,9 +131,24 @@ def _read_value(value: Any, kind: type) -> object:
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
             raise ValueError("expected a time with a zone")
-        return moment
+        return moment.astimezone(UTC)
     if issubclass(kind, date):
         return date.fromisoformat(value)
-    if isinstance(value, bool) or not isinstance(value, (kind, int) if kind is float else kind):
+    return _read_text(value) if kind is str else _read_number(value, kind)
+
+
+def _read_text(value: Any) -> str:
+    """Text that every database takes."""
+    if not isinstance(value, str) or "\0" in value:
+        raise TypeError("expected text without NUL")
+    value.encode()  # a ValueError where it holds half a surrogate pair
+    return value
+
+
+def _read_number(value: Any, kind: type) -> float:
+    """A number that every database takes."""
+    if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
         raise TypeError("expected a value of the sort key's type")
+    if not -_MOST <= value <= _MOST:
+        raise ValueError("expected a smaller number")
     return value

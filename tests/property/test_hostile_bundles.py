@@ -8,7 +8,7 @@ import os
 import shutil
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from assignment_engine.scoring.fallback import WeightedFallback
 from assignment_engine.scoring.registry import load_scorer, promote, shipped_models
 from assignment_engine.scoring.served import ServedScorer
 from tests.property.forests import train
+from tests.property.hostile import EXAMPLES, JSON
 
 SHIPPED = shipped_models() / "default"
 TEXT, MANIFEST = ((SHIPPED / name).read_bytes() for name in ("model.txt", "manifest.json"))
@@ -70,13 +71,14 @@ def test_a_file_that_is_cut_is_refused(tmp_path: Path, share: float) -> None:
 
 
 @given(at=st.integers(0, len(TEXT) - 1), change=st.integers(1, 255))
-@settings(max_examples=50)
+@settings(max_examples=EXAMPLES)
 def test_any_other_byte_of_the_model_is_refused(tmp_path_factory: pytest.TempPathFactory, at: int, change: int) -> None:
     changed = TEXT[:at] + bytes([TEXT[at] ^ change]) + TEXT[at + 1 :]
     assert "sha256" in refused(bundle_with(tmp_path_factory.getbasetemp() / "byte", text=changed))
 
 
 @given(at=st.integers(0, len(MANIFEST) - 1), byte=st.integers(0, 255))
+@settings(max_examples=EXAMPLES)
 def test_any_other_byte_of_the_manifest_is_refused_or_changes_no_score(
     tmp_path_factory: pytest.TempPathFactory, at: int, byte: int
 ) -> None:
@@ -84,12 +86,9 @@ def test_any_other_byte_of_the_manifest_is_refused_or_changes_no_score(
     changed = MANIFEST[:at] + bytes([byte]) + MANIFEST[at + 1 :]
     directory = bundle_with(tmp_path_factory.getbasetemp() / "told", manifest=changed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lightgbm, "Booster", lambda model_str: _Unread(model_str))
-        try:
+        patch.setattr(lightgbm, "Booster", _Unread)
+        with suppress(BundleError):
             found = load_bundle(directory)
-        except BundleError as exc:
-            assert len(str(exc)) < 2000
-        else:
             assert (found.model_text.encode(), found.manifest.features) == (TEXT, FEATURE_NAMES)
             assert found.manifest.calibration.slope > 0
 
@@ -97,19 +96,19 @@ def test_any_other_byte_of_the_manifest_is_refused_or_changes_no_score(
 class _Unread:
     """Stands for the shipped model, which takes LightGBM long to read."""
 
-    def __init__(self, text: str) -> None:
-        assert text.encode() == TEXT
+    def __init__(self, model_str: str) -> None:
+        assert model_str.encode() == TEXT
 
     def num_trees(self) -> int:
         return TEXT.count(b"\nTree=")
 
 
 @given(data=st.data())
-@settings(max_examples=30)
+@settings(max_examples=EXAMPLES)
 def test_a_model_of_another_feature_order_is_refused(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     """Everything in it fits together, as if it had been trained so."""
     order = data.draw(st.permutations(FEATURE_NAMES).filter(lambda names: tuple(names) != FEATURE_NAMES))
-    head = "feature_names=".encode()
+    head = b"feature_names="
     text = TEXT.replace(head + " ".join(FEATURE_NAMES).encode(), head + " ".join(order).encode())
     told = {**json.loads(MANIFEST), "features": order, "sha256": hashlib.sha256(text).hexdigest()}
     directory = bundle_with(tmp_path_factory.getbasetemp() / "order", text=text, manifest=json.dumps(told).encode())
@@ -146,6 +145,15 @@ def moved(bundle: Path) -> None:
     bundle.symlink_to(bundle.parent.parent / "elsewhere")
 
 
+def directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def text(path: Path, content: str) -> None:
+    path.write_text(content)
+
+
 def outside(path: Path) -> None:
     path.rename(path.parent.parent.parent / path.name)
     path.symlink_to(path.parent.parent.parent / path.name)
@@ -155,7 +163,7 @@ NO_FILES: dict[str, Callable[[Path], None]] = {
     "a pipe as model": lambda b: pipe(b / "model.txt"),
     "a pipe as manifest": lambda b: pipe(b / "manifest.json"),
     "a pipe as champion": lambda b: pipe(b.parent / "champion.json"),
-    "a directory as model": lambda b: ((b / "model.txt").unlink(), (b / "model.txt").mkdir())[0],
+    "a directory as model": lambda b: directory(b / "model.txt"),
     "a device": lambda b: link(b / "model.txt", "/dev/zero"),
     "a file of another directory": lambda b: link(b / "manifest.json", "/etc/passwd"),
     "a link to itself": lambda b: link(b / "model.txt", b / "model.txt"),
@@ -164,8 +172,8 @@ NO_FILES: dict[str, Callable[[Path], None]] = {
     "a manifest outside": lambda b: outside(b / "manifest.json"),
     "a bundle outside": moved,
     "a huge champion": lambda b: os.truncate(b.parent / "champion.json", 2**40),
-    "a nested champion": lambda b: (b.parent / "champion.json").write_text("[" * 100_000) and None,
-    "a nested manifest": lambda b: (b / "manifest.json").write_text('{"a":' * 100_000) and None,
+    "a nested champion": lambda b: text(b.parent / "champion.json", "[" * 100_000),
+    "a nested manifest": lambda b: text(b / "manifest.json", '{"a":' * 100_000),
 }
 
 
@@ -267,15 +275,11 @@ def keep_named(directory: Path, hashes: dict[str, str]) -> None:
     (directory / "manifest.json").write_text(json.dumps({**manifest, "sha256_of_manifest": whole}))
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=8,
-)
 WORDS = ("terms", "idf", "common", "categories", "readers")
 
 
 @given(numbers=st.fixed_dictionaries({}, optional=dict.fromkeys(WORDS, JSON)) | JSON, about=JSON)
+@settings(max_examples=EXAMPLES)
 def test_a_triage_model_of_anything_is_refused(
     tmp_path_factory: pytest.TempPathFactory, numbers: Any, about: Any
 ) -> None:
@@ -285,10 +289,10 @@ def test_a_triage_model_of_anything_is_refused(
         load_triage(directory)
 
 
-@pytest.mark.parametrize("depth", [10, 900, 985, 990, 995, 1000, 100_000])
-def test_a_nested_manifest_is_damaged(tmp_path: Path, depth: int) -> None:
-    (tmp_path / "manifest.json").write_text(
-        '{"format": 1, "kind": "eta", "sha256": {}, "a": ' + "[" * depth + "]" * depth + "}"
-    )
-    with pytest.raises(BundleError):
-        kept(tmp_path, "eta")
+def test_a_nested_manifest_is_damaged(tmp_path: Path) -> None:
+    """At some of these depths it can still be read, but not be written again to take its hash."""
+    for depth in (10, *range(800, 1000), 100_000):
+        nested = "[" * depth + "]" * depth
+        (tmp_path / "manifest.json").write_text(f'{{"format": 1, "kind": "eta", "sha256": {{}}, "a": {nested}}}')
+        with pytest.raises(BundleError):
+            kept(tmp_path, "eta")

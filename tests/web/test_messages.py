@@ -167,3 +167,11 @@ def test_each_request_has_an_id_and_a_line(api: Api, caplog: pytest.LogCaptureFi
 def test_ids_that_could_forge_a_log_are_replaced(api: Api) -> None:
     given = 'x" , "actor": "root'
     assert api.get("/health", headers={"X-Request-Id": given}).headers["X-Request-Id"] != given
+
+
+@pytest.mark.parametrize("query", ["queue=a&queue=b", "queue=a&queue=a", "queue=&queue", "page=1&page=2", "x=1&x=2"])
+def test_a_parameter_that_comes_twice_is_refused(api: Api, query: str) -> None:
+    """Only one of the two would count."""
+    response = api.get(f"/tasks?{query}")
+    assert (response.status_code, pointers(response)) == (422, [f"/{query.partition('=')[0]}"])
+    assert "more than once" in response.text

@@ -244,7 +244,7 @@ def read_adapter(source: Path | str) -> Adapter:
     except OSError as exc:
         names = ", ".join(shipped_adapters())
         raise InvalidInputError.at("", f"cannot read the adapter: {exc.strerror}; shipped are {names}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except (ValueError, RecursionError) as exc:
         raise InvalidInputError.at("", f"the adapter is not TOML: {exc}") from exc
     return Adapter(**content)
 

@@ -1,0 +1,1 @@
+"""Targets of fuzzing, and what feeds them; no part of the product."""
