@@ -164,7 +164,9 @@ class PlanBody(Body):
 
     method: Method = Method.GREEDY
     weight: Share | None = Field(None, description="for balanced: how much load counts against score")
-    time_budget_seconds: TimeBudget | None = Field(None, description="for optimal: when the best plan so far is taken")
+    time_budget_seconds: TimeBudget | None = Field(
+        None, description="for optimal: when the best plan so far is taken; half of it at least is for the search"
+    )
     objective: Literal["weighted", "score"] | None = Field(None, description="for optimal: whether priorities count")
     mandatory: Flag = Field(False, description="for optimal: do all tasks, at the price of a lower total")
     task_ids: tuple[Id, ...] | None = None

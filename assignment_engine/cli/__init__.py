@@ -9,7 +9,7 @@ import click
 from assignment_engine import __version__
 from assignment_engine.cli.data import database_group, doctor, import_command
 from assignment_engine.cli.learning import LEARNING
-from assignment_engine.cli.models import demo, train_default_command
+from assignment_engine.cli.models import compile_command, demo, train_default_command
 from assignment_engine.cli.planning import plan_command
 from assignment_engine.cli.quality import check_command
 from assignment_engine.cli.replay import replay_command
@@ -30,7 +30,7 @@ def main() -> None:
 
 COMMANDS = (
     *(plan_command, serve, worker_command, token, import_command, database_group, doctor),
-    *(check_command, train_default_command, demo),
+    *(check_command, train_default_command, compile_command, demo),
     *LEARNING,
     replay_command,
 )

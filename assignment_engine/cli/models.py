@@ -1,4 +1,4 @@
-"""Training the default model, and the demonstration of the whole."""
+"""Training the default model, compiling for a machine, and the demonstration of the whole."""
 
 from __future__ import annotations
 
@@ -25,6 +25,27 @@ def train_default_command(model_dir: Path, seed: int) -> None:
 
     train_default(model_dir, seed=seed, progress=True)
     click.echo(f"written to {model_dir}; the model card is {model_dir / 'README.md'}")
+
+
+@click.command("compile")
+@click.option("--model-dir", type=click.Path(file_okay=False, path_type=Path), help="Models other than the shipped.")
+@errors_shown
+def compile_command(model_dir: Path | None) -> None:
+    """Compile now what the first large plan on this machine would compile, and keep it on disk. Takes half a minute.
+
+    \b
+    Example: assignment-engine compile
+    """
+    from datetime import UTC, datetime
+
+    from assignment_engine.allocation.ahead import compile_ahead
+    from assignment_engine.scoring.registry import load_scorer
+
+    scorer, warning = load_scorer(model_dir)
+    if warning:
+        click.echo(f"warning: {warning}", err=True)
+    for part in compile_ahead(scorer, datetime.now(UTC)):
+        click.echo(f"compiled: {part}")
 
 
 @click.command()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from assignment_engine.cli.errors import FILE, errors_shown, refuse, show_bad_values
+from assignment_engine.cli.errors import FILE, errors_shown, plain, refuse, show_bad_values
 from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.domain.types import InputNotes, Method
 
@@ -40,6 +41,7 @@ ROWS_SHOWN = 20
 @click.option("--time-zone", default="UTC", show_default=True, help="Zone of times that have none.")
 @click.option("--skip-bad-rows", is_flag=True, help="Plan the good rows and report the bad ones.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan to this CSV file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan with all reasons and the report as JSON.")
 @errors_shown
 def plan_command(
     *,
@@ -55,6 +57,7 @@ def plan_command(
     time_zone: str,
     skip_bad_rows: bool,
     out: Path | None,
+    as_json: bool,
 ) -> None:
     """Plan files, with no database.
 
@@ -81,12 +84,15 @@ def plan_command(
         scorer=chosen,
         progress=True,
     )
-    _show(made, {task.task_id: task for task in tasks})
-    for message in (*notes.warnings, *([warning] if warning else []), *made.report.warnings):
-        click.echo(f"warning: {message}", err=True)
+    if as_json:
+        click.echo(json.dumps(made.model_dump(mode="json", by_alias=True), indent=2))
+    else:
+        _show(made, {task.task_id: task for task in tasks})
+    for message in dict.fromkeys([*notes.warnings, *([warning] if warning else []), *made.report.warnings]):
+        click.echo(plain(f"warning: {message}"), err=True)
     if out:
         _write(made, out)
-        click.echo(f"written to {out}")
+        click.echo(f"written to {out}", err=as_json)
 
 
 def _read(kind: type[Any], path: Path, notes: InputNotes, *, skip_bad_rows: bool) -> tuple[Any, ...]:
@@ -139,7 +145,7 @@ def _reasons(unassigned: Unassigned) -> str:
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    shown = [head, *(tuple(cell[:60] for cell in row) for row in rows[:ROWS_SHOWN])]
+    shown = [head, *(tuple(plain(cell[:60]) for cell in row) for row in rows[:ROWS_SHOWN])]
     widths = [max(len(row[i]) for row in shown) for i in range(len(head))]
     for row in shown:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import subprocess
 import sys
@@ -135,6 +136,27 @@ def test_import_of_a_bad_file_changes_nothing(tmp_path: Path) -> None:
     assert "line 3, column performance_rating" in refused.stderr
     taken = run("import", "employees", people, "--mode", "rows", DATABASE_URL=url)
     assert "created 1, updated 0, rejected 1" in taken.stdout
+
+
+def test_a_plan_as_json_is_whole_and_alone_on_standard_output() -> None:
+    done = run("plan", "--employees", EMPLOYEES, "--tasks", TASKS, "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert {a["task_id"] for a in made["assignments"]} == {f"T-{number}" for number in range(101, 106)}
+    assert made["assignments"][0]["explanation"]["terms"]
+    assert made["unassigned"][0]["relaxations"][0].keys() >= {"kind", "from", "to"}
+    assert made["report"]["value"] <= made["report"]["bound"]
+    warnings = done.stderr.splitlines()
+    assert len(warnings) == len(set(warnings))
+
+
+def test_compiling_ahead_says_what_for() -> None:
+    done = run("compile")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "compiled: scoring with lightgbm default-1",
+        "compiled: the search of the optimal method",
+    ]
 
 
 def test_token_prints_a_token_and_nothing_else(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from assignment_engine.features.pairs import Loads
 from assignment_engine.scoring.protocol import ScoreRow, scored
 
 DEFAULT_TIME_BUDGET_SECONDS = 10.0
+SHARE_OF_SEARCH = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class OptimalAllocator:
 
     Parameters
     ----------
-    time_budget_seconds : when it ends, the best plan so far is the answer.
+    time_budget_seconds : when it ends, the best plan so far is the answer; where scoring takes long, the search has
+        half of it all the same.
     objective : "weighted" is Σ priority weight · score, "score" is Σ score; "cost" makes the Σ of the problem's costs
         smallest, with every task mandatory.
     mandatory : give up value rather than leave a task undone: all of them, or those with the given ids. Tasks that are
@@ -79,8 +81,8 @@ class OptimalAllocator:
             mandatory=must[rows],
         )
         starts = [_people(problem, method)[rows] for method in (GreedyAllocator(), BalancedAllocator())]
-        left = self.time_budget_seconds - (self.clock() - begun)
-        solution = solve_gap(gap, max(0.0, left), self.seed, starts=starts, clock=self.clock)
+        left = max(SHARE_OF_SEARCH * self.time_budget_seconds, self.time_budget_seconds - (self.clock() - begun))
+        solution = solve_gap(gap, left, self.seed, starts=starts, clock=self.clock)
         assigned = np.empty_like(rows)
         assigned[rows] = solution.assigned
         measured = _measured(values, assigned, solution)
