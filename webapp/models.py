@@ -105,6 +105,12 @@ class ModelPath(Parameters):
     version: str
 
 
+class ReportQuery(Parameters):
+    ranking: bool = Field(
+        True, description="also how high the chosen people stand among the candidates; to read those takes longest"
+    )
+
+
 class RollbackBody(Body):
     """Why the last promotion was not good."""
 
@@ -152,11 +158,11 @@ def list_models() -> Response:
     "/<id:version>", responses={HTTPStatus.OK: ModelReport, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)}
 )
 @allow(Role.PLANNER, Role.ADMIN)
-def model_report(path: ModelPath) -> Response:
+def model_report(path: ModelPath, query: ReportQuery) -> Response:
     """Judge a bundle that scores pairs: measures, calibration, who it judges how truly, what counts, and drift."""
     parts = engine()
     model_dir = parts.settings.model_dir or shipped_models()
-    manifest, found = judged(parts.database, model_dir, path.version)
+    manifest, found = judged(parts.database, model_dir, path.version, ranking=query.ranking)
     (listed,) = (one for one in bundles(model_dir) if one.bundle == path.version)
     told = manifest.model_dump(include={"created_at", "features", "metrics"})
     training = Training(**manifest.training.model_dump(include=set(Training.model_fields)))

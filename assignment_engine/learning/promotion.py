@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -28,7 +29,7 @@ from assignment_engine.learning.dataset import Dataset
 from assignment_engine.learning.judging import Metric, gain
 from assignment_engine.learning.keeping import KINDS, kind_of
 from assignment_engine.learning.seats import FieldGain, SeatChange
-from assignment_engine.scoring.bundle import MANIFEST_FILE, Bundle, Manifest, load_bundle
+from assignment_engine.scoring.bundle import MANIFEST_FILE, MODEL_FILE, Bundle, Manifest, load_bundle
 from assignment_engine.scoring.champion import (
     CHAMPION_FILE,
     Champion,
@@ -41,6 +42,8 @@ from assignment_engine.scoring.registry import check_servable, load_champion
 
 RECORD_FILE = "promotions.jsonl"
 ATTEMPTS = 3
+
+Stamp = tuple[int, int, int, int]
 
 
 class Evidence(Record):
@@ -207,9 +210,23 @@ def listed(model_dir: Path) -> tuple[Listed, ...]:
 def _listed(directory: Path, champion: str | None) -> Listed:
     name = directory.name
     try:
-        return Listed(bundle=name, champion=name == champion, manifest=load_bundle(directory).manifest)
+        return Listed(bundle=name, champion=name == champion, manifest=_manifest(directory))
     except BundleError as exc:
         return Listed(bundle=name, champion=name == champion, problem=str(exc))
+
+
+def _manifest(directory: Path) -> Manifest:
+    try:
+        files = [(directory / name).stat() for name in (MANIFEST_FILE, MODEL_FILE)]
+    except OSError:
+        return load_bundle(directory).manifest  # says what cannot be read
+    return _checked(directory, tuple((file.st_ino, file.st_size, file.st_mtime_ns, file.st_ctime_ns) for file in files))
+
+
+@lru_cache(maxsize=256)
+def _checked(directory: Path, _: tuple[Stamp, ...]) -> Manifest:
+    """That of a bundle that can be used. To read all its trees takes a while; for the same files once is enough."""
+    return load_bundle(directory).manifest
 
 
 def _if_readable(model_dir: Path) -> str | None:
@@ -233,9 +250,10 @@ def _before(record: tuple[Change, ...], present: str | None) -> str | None:
 def _words(evidence: Evidence | None) -> str:
     if evidence is None:
         return "no data was given to show that it is better"
+    than = "worse" if evidence.gain < 0.0 else "better"
     return (
-        f"on {evidence.decisions} later decisions its {evidence.metric} is better than that of {evidence.against} by "
-        f"{evidence.gain:.4f}, standard error {evidence.standard_error:.4f}"
+        f"on {evidence.decisions} later decisions its {evidence.metric} is {than} than that of {evidence.against} by "
+        f"{abs(evidence.gain):.4f}, standard error {evidence.standard_error:.4f}"
     )
 
 

@@ -13,6 +13,7 @@ from assignment_engine.learning.eta_promotion import ListedEta, listed_eta, prom
 from assignment_engine.learning.judging import Metric, report
 from assignment_engine.learning.keeping import kind_of
 from assignment_engine.learning.promotion import Change, Listed, as_change
+from assignment_engine.learning.seats import Seat
 from assignment_engine.learning.triage_bundle import KIND as TRIAGE
 from assignment_engine.learning.triage_promotion import ListedTriage, listed_triage, promote_triage, rollback_triage
 from assignment_engine.scoring.bundle import MANIFEST_FILE, Manifest, load_bundle
@@ -74,8 +75,12 @@ def promote(
     return promotion.promote(directory, name, data=logged, now=now, metric=metric, force=force, reason=reason)
 
 
-def judged(database: Database, model_dir: Path, name: str) -> tuple[Manifest, dict[str, Any] | str]:
+def judged(
+    database: Database, model_dir: Path, name: str, *, ranking: bool = True
+) -> tuple[Manifest, dict[str, Any] | str]:
     """What a bundle that scores pairs was trained on, and its report on later decisions of the log, or why none.
+
+    Without `ranking` the candidates are not read, which are by far the largest part of the log.
 
     Raises
     ------
@@ -88,7 +93,7 @@ def judged(database: Database, model_dir: Path, name: str) -> tuple[Manifest, di
         raise NotFoundError("bundle", name)
     bundle = load_bundle(model_dir / name)
     with database.read() as unit:
-        data = logged_dataset(unit, most=MOST_REPORTED)
+        data = logged_dataset(unit, most=MOST_REPORTED, candidates=ranking)
     champion = promotion.champion(model_dir)
     other = None if champion is None or champion.manifest.version == bundle.manifest.version else champion
     try:
@@ -98,8 +103,10 @@ def judged(database: Database, model_dir: Path, name: str) -> tuple[Manifest, di
 
 
 def changes(model_dir: Path) -> tuple[Change, ...]:
-    """Promotions and rollbacks of the models that score pairs, the latest first."""
-    return promotion.changes(model_dir)[::-1]
+    """Promotions and rollbacks of all models, the latest first."""
+    seats = [as_change(made) for kind in (ETA, TRIAGE) for made in Seat(model_dir, kind).changes()]
+    latest_first = [*promotion.changes(model_dir)[::-1], *seats[::-1]]
+    return tuple(sorted(latest_first, key=lambda change: change.at, reverse=True))
 
 
 def _promote_triage(database: Database, directory: Path, name: str, *, force: bool, reason: str | None) -> Change:

@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -212,7 +212,8 @@ def served(url: str, browser: Browser, data_root: Path, **settings: object) -> I
         board.close()
         streams.end()
         server.task_dispatcher.shutdown(timeout=10)
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+        with suppress(OSError):  # the loop may have closed all, the trigger too, before it is pulled
+            server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
         thread.join(10)
         state.engine.database.dispose()
 

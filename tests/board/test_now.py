@@ -54,7 +54,7 @@ def test_everything_at_a_glance(board: Board, size: str, accessible: Callable[[P
     expect(people.get_by_text("working")).to_have_count(4)
     accessible(page)
     picture(page, "now", size)
-    page.get_by_role("button", name=waiting[0]["task_id"]).click()
+    page.get_by_role("region", name="Alerts").get_by_role("button", name=waiting[0]["task_id"]).click()
     dialog = page.get_by_role("dialog", name=waiting[0]["title"])
     expect(dialog).to_contain_text("Who could take it now")
     expect(dialog.get_by_text("Loading")).to_have_count(0)
@@ -130,6 +130,8 @@ def test_thousands_of_tasks(board: Board) -> None:
     assert len(asked) < 8
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(last).to_be_focused()
 
 
 def test_nothing_is_there(browser: Browser, tmp_path: Path) -> None:

@@ -61,6 +61,15 @@ def test_from_a_preview_to_the_database(board: Board, size: str, accessible: Cal
     picture(page, "plan", size)
     if size == "phone":
         page.get_by_role("button", name="Close").click()
+    else:
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("heading", name="Why")).to_have_count(0)
+    expect(table.get_by_role("row").nth(1)).to_be_focused()
+    page.keyboard.press("/")
+    page.keyboard.type("no such task or person")
+    expect(page.get_by_text("Nothing is found")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(table.get_by_role("row").nth(1)).to_be_focused()
     page.get_by_role("button", name="Make it real").click()
     page.get_by_role("button", name=f"Assign {len(planned['assignments'])} tasks").click()
     expect(page.get_by_role("heading", name="What was made")).to_be_visible()

@@ -4,26 +4,44 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 
 STATIC = Path(__file__).parent / "static"
+LOOK_SECONDS = 1.0
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}  # whatever the machine believes
 
 
 def version() -> str:
-    """A name for what the files hold at present."""
-    return _version(tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in _files()))
+    """A name for what the files hold, or held a moment ago."""
+    return _present().version
 
 
 def packed(name: str) -> bytes | None:
     """A file of text, compressed; None where there is no such file or it is of another kind."""
-    path = STATIC / name
-    return _packed(path, version()) if path in _files() and path.suffix in TYPES else None
+    path, present = STATIC / name, _present()
+    return _packed(path, present.version) if path in present.paths and path.suffix in TYPES else None
 
 
-def _files() -> list[Path]:
-    return sorted(path for path in STATIC.rglob("*") if path.is_file())
+@dataclass(frozen=True)
+class _Files:
+    version: str
+    paths: frozenset[Path]
+
+
+def _present() -> _Files:
+    return _looked(int(monotonic() / LOOK_SECONDS))
+
+
+@lru_cache(maxsize=1)
+def _looked(_: int) -> _Files:
+    """The files as they are; once a second, because to walk through them takes longer than to send one."""
+    found = sorted(path for path in STATIC.rglob("*") if path.is_file())
+    stats = [path.stat() for path in found]
+    stamps = tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in zip(found, stats, strict=True))
+    return _Files(_version(stamps), frozenset(found))
 
 
 @lru_cache(maxsize=1)

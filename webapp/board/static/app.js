@@ -4,7 +4,7 @@ import { signOut, whoAmI } from "./lib/api.js";
 import { Icon } from "./lib/icons.js";
 import { listenForKeys, shortcuts, useKeys } from "./lib/keys.js";
 import { Button, Dialog, Loading, Refusal, Sayings, say, View } from "./lib/parts.js";
-import { go, to, useRoute } from "./lib/router.js";
+import { go, route, to, useRoute } from "./lib/router.js";
 import { SignIn } from "./views/sign-in.js";
 
 /** The views: where they are, who may see them, and the letter that follows `g`. */
@@ -20,9 +20,9 @@ function Board() {
   const [session, setSession] = useState(undefined);
   const [problem, setProblem] = useState(null);
   const [ended, setEnded] = useState(false);
-  const open = () => whoAmI().then(setSession, setProblem);
+  const open = (answer = whoAmI()) => answer.then(setSession, setProblem);
   useEffect(() => {
-    open();
+    open(opening);
     const out = () => {
       setEnded(true);
       setSession((old) => (old ? null : old));
@@ -148,6 +148,12 @@ function useTheme() {
   };
   return [theme, toggle];
 }
+
+/** Who is signed in is asked, and what the address asks for is fetched, before anything is drawn; failures are said then. */
+const opening = whoAmI();
+opening.catch(() => {});
+const first = VIEWS.find(({ name }) => name === route().name) ?? VIEWS[0];
+first.load().catch(() => {});
 
 listenForKeys();
 const place = document.getElementById("board");

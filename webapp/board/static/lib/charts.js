@@ -31,24 +31,26 @@ export function ticks(low, high, n = 4) {
  * Lines with their names at their ends.
  * @param {{label: string, series: {name: string, tone?: "accent"|"alert"|"quiet", points: {x: number, y: number}[], dots?: boolean}[],
  *   xFormat?: (x: number) => string, yFormat?: (y: number) => string, yRange?: [number, number], xRange?: [number, number],
- *   diagonal?: boolean, height?: number, describe?: string}} props
- *   `label` says what is shown; `describe` what there is to see, for screen readers; `diagonal` draws y = x beneath
+ *   xTicks?: number[], diagonal?: string, height?: number, describe?: string}} props
+ *   `label` says what is shown; `describe` what there is to see, for screen readers; `diagonal` names the line y = x
  */
-export function LinePlot({ label, series, xFormat = String, yFormat = String, yRange, xRange, diagonal = false, height = 220, describe }) {
+export function LinePlot({ label, series, xFormat = String, yFormat = String, yRange, xRange, xTicks, diagonal, height = 220, describe }) {
   const [ref, width] = useWidth();
   const points = series.flatMap((one) => one.points);
-  const names = Math.max(0, ...series.map(({ name }) => name.length));
-  const box = { left: 44, right: width - Math.min(width / 3, 12 + names * 7), top: 10, bottom: height - 26 };
+  const names = Math.max(0, diagonal?.length ?? 0, ...series.map(({ name }) => name.length));
   const [x0, x1] = xRange ?? spread(points.map(({ x }) => x));
   const [y0, y1] = yRange ?? spread(points.map(({ y }) => y), true);
+  const heights = ticks(y0, y1).map((y) => [y, yFormat(y)]);
+  const left = 12 + 7 * Math.max(4, ...heights.map(([, text]) => text.length));
+  const box = { left, right: width - Math.min(width / 3, Math.max(40, 14 + names * 7.5)), top: 10, bottom: height - 26 };
   const px = (x) => box.left + ((x - x0) / (x1 - x0)) * (box.right - box.left);
   const py = (y) => box.bottom - ((y - y0) / (y1 - y0)) * (box.bottom - box.top);
-  const ends = apart(series.map((one) => (one.points.length ? py(one.points.at(-1).y) : box.bottom)), 15);
+  const ends = apart([...series.map((one) => (one.points.length ? py(one.points.at(-1).y) : box.bottom)), ...(diagonal ? [py(x1)] : [])], 15);
   return html`<figure class="plot" ref=${ref}>
     <svg viewBox=${`0 0 ${width} ${height}`} width=${width} height=${height} role="img" aria-label=${`${label}. ${describe ?? spoken(series, xFormat, yFormat)}`}>
-      ${ticks(y0, y1).map((y) => html`<g key=${`y${y}`} class="plot-grid"><line x1=${box.left} x2=${box.right} y1=${py(y)} y2=${py(y)} /><text x=${box.left - 8} y=${py(y) + 4} class="end">${yFormat(y)}</text></g>`)}
-      ${ticks(x0, x1, Math.max(2, Math.floor(width / 140))).map((x) => html`<text key=${`x${x}`} class="plot-tick" x=${px(x)} y=${height - 6}>${xFormat(x)}</text>`)}
-      ${diagonal && html`<line class="plot-diagonal" x1=${px(x0)} y1=${py(x0)} x2=${px(x1)} y2=${py(x1)} />`}
+      ${heights.map(([y, text]) => html`<g key=${`y${y}`} class="plot-grid"><line x1=${box.left} x2=${box.right} y1=${py(y)} y2=${py(y)} /><text x=${box.left - 8} y=${py(y) + 4} class="end">${text}</text></g>`)}
+      ${(xTicks ?? ticks(x0, x1, Math.max(2, Math.floor(width / 140)))).map((x) => html`<text key=${`x${x}`} class="plot-tick" x=${px(x)} y=${height - 6}>${xFormat(x)}</text>`)}
+      ${diagonal && html`<line class="plot-diagonal" x1=${px(x0)} y1=${py(x0)} x2=${px(x1)} y2=${py(x1)} /><text x=${px(x1) + 8} y=${ends.at(-1) + 4}>${diagonal}</text>`}
       ${series.map(({ name, tone = "accent", points: own, dots }, n) => html`<g key=${name} class=${`plot-line tone-${tone}`}>
         <polyline points=${own.map(({ x, y }) => `${px(x).toFixed(1)},${py(y).toFixed(1)}`).join(" ")} />
         ${(dots || own.length === 1) && own.map(({ x, y }, k) => html`<circle key=${k} cx=${px(x)} cy=${py(y)} r="3.5"><title>${`${name}: ${xFormat(x)}, ${yFormat(y)}`}</title></circle>`)}
@@ -95,6 +97,21 @@ export function BeforeAfterBars({ label, rows, format = percent, max = 1 }) {
         ${before !== undefined && html`<span class="bars-before" style=${width(before)}></span>`}
       </span>
       <span class="bars-value">${before !== undefined && before !== after ? html`<span class="bars-was">${format(before)} → </span>` : ""}${format(after)}</span>
+    </li>`)}
+  </ul>`;
+}
+
+/**
+ * Bars from zero; what is above `limit` is marked.
+ * @param {{label: string, rows: {key: string, name: string, value: number}[], format: (v: number) => string, limit?: number}} props
+ */
+export function Bars({ label, rows, format, limit = Infinity }) {
+  const most = Math.max(1e-9, ...rows.map(({ value }) => value));
+  return html`<ul class="bars" aria-label=${label}>
+    ${rows.map(({ key, name, value }) => html`<li key=${key}>
+      <span class="bars-name" title=${name}>${name}</span>
+      <span class="bars-track" aria-hidden="true"><span class=${`bars-after ${value > limit ? "over" : ""}`} style=${{ width: `${(100 * Math.max(0, value)) / most}%` }}></span></span>
+      <span class="bars-value">${format(value)}</span>
     </li>`)}
   </ul>`;
 }

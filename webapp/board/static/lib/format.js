@@ -5,6 +5,8 @@ export const NOTHING = "–";
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const dayOfYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+const LONG_AGO = 30 * 24 * 3600;
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
 const isMissing = (value) => value === null || value === undefined || Number.isNaN(value);
@@ -18,8 +20,11 @@ export const number = (value, digits = 2) => (isMissing(value) ? NOTHING : value
 /** 83 % of a share from 0 to 1. */
 export const percent = (value) => (isMissing(value) ? NOTHING : `${Math.round(value * 100)} %`);
 
-/** 6.5 h */
-export const hours = (value) => (isMissing(value) ? NOTHING : `${Number(value.toFixed(1))} h`);
+/** 6.5 h, 20 min */
+export function hours(value) {
+  if (isMissing(value)) return NOTHING;
+  return value > 0 && value < 0.95 ? `${Math.max(1, Math.round(value * 60))} min` : `${Number(value.toFixed(1))} h`;
+}
 
 /** "1 task", "3 tasks" */
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
@@ -47,18 +52,25 @@ export function latency(seconds) {
 /** Seconds from `instant` (text or Date) to `now` (milliseconds). */
 export const secondsSince = (instant, now = Date.now()) => (now - new Date(instant).getTime()) / 1000;
 
-/** When something was or will be, in the viewer's zone: 14:05 today, otherwise 3 May, 14:05. */
+/** When something was or will be, in the viewer's zone: 14:05 today, otherwise 3 May, 14:05; of another year 3 May 2025. */
 export function moment(instant, now = Date.now()) {
   if (isMissing(instant)) return NOTHING;
-  const at = new Date(instant);
-  const isToday = at.toDateString() === new Date(now).toDateString();
-  return isToday ? clock.format(at) : `${day.format(at)}, ${clock.format(at)}`;
+  const [at, present] = [new Date(instant), new Date(now)];
+  if (at.toDateString() === present.toDateString()) return clock.format(at);
+  return at.getFullYear() === present.getFullYear() ? `${day.format(at)}, ${clock.format(at)}` : dayOfYear.format(at);
 }
 
-/** "3 h ago", "in 20 min" */
+/** A day with its year: 3 May 2025. */
+export const date = (instant) => (isMissing(instant) ? NOTHING : dayOfYear.format(new Date(instant)));
+
+/** From one day to another: 3–9 May 2025. */
+export const period = (from, to) => dayOfYear.formatRange(new Date(from), new Date(to));
+
+/** "3 h ago", "in 20 min"; what is more than thirty days away has its date. */
 export function relative(instant, now = Date.now()) {
   if (isMissing(instant)) return NOTHING;
   const seconds = secondsSince(instant, now);
+  if (Math.abs(seconds) > LONG_AGO) return date(instant);
   return seconds >= 0 ? `${duration(seconds)} ago` : `in ${duration(-seconds)}`;
 }
 

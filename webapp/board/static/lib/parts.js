@@ -123,6 +123,11 @@ export function Time({ value, as = "moment", every = 15_000 }) {
   return html`<time datetime=${new Date(value).toISOString()} title=${absolute(value)}>${shown}</time>`;
 }
 
+const INSTANT = /(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:\.\d+)?Z)/;
+
+/** A sentence of the server with the points in time that it names in the viewer's zone. */
+export const Sentence = ({ text }) => text.split(INSTANT).map((part, n) => (n % 2 ? html`<${Time} key=${n} value=${part} />` : part));
+
 /** A share from 0 to 1 as a bar with its number; what is above 1 is marked. `label` names it to screen readers. */
 export function Meter({ value, label, detail }) {
   const share = Math.max(0, value ?? 0);
@@ -170,10 +175,10 @@ export function Refusal({ problem, retry, title }) {
  * The three states of something that is read with `useLoad`: loading, refused, there. Data that is there stays in view
  * when reading it again is refused.
  */
-export function Loaded({ of: loaded, lines, children }) {
+export function Loaded({ of: loaded, lines, label, children }) {
   if (loaded.data !== null) return html`${loaded.problem && html`<${Refusal} problem=${loaded.problem} retry=${loaded.reload} />`}${children(loaded.data)}`;
   if (loaded.problem) return html`<${Refusal} problem=${loaded.problem} retry=${loaded.reload} />`;
-  return html`<${Loading} lines=${lines} />`;
+  return html`<${Loading} lines=${lines} label=${label} />`;
 }
 
 /** How old what is shown is, and whether it follows by itself. `at`: when it was read, in milliseconds. */
@@ -217,9 +222,12 @@ export function Dialog({ title, onClose, children, actions }) {
   const element = useRef(null);
   const id = useId("dialog");
   useLayoutEffect(() => {
-    const before = document.activeElement;
-    element.current.showModal();
-    return () => before instanceof HTMLElement && before.focus();
+    const [before, dialog] = [document.activeElement, element.current];
+    dialog.showModal();
+    return () => {
+      dialog.close(); // while it is open nothing beside it can have the focus
+      if (before instanceof HTMLElement) before.focus();
+    };
   }, []);
   const close = (event) => {
     event.preventDefault();

@@ -2,7 +2,8 @@
  * Tables: `Table` for what fits on a page, `LongTable` for thousands of rows of which only those in view exist.
  *
  * A column is `{key, label, render?: (row, now) => any, align?: "end", width?: "8rem", value?: (row) => any, narrow?: "title" | "hide"}`.
- * `value` makes a column of `Table` sortable. On a phone a row becomes a card: "title" leads it, "hide" is left out.
+ * `value` makes a column of `Table` sortable. On a phone a row becomes a card: "title" leads it, "hide" is left out,
+ * "alone" stands there without its label, which only screen readers are told anyway.
  */
 import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { count } from "./format.js";
@@ -14,17 +15,18 @@ const shown = (column, row, now) => (column.render ? column.render(row, now) : r
 /**
  * A table whose rows are all there.
  * @param {{caption: string, columns: object[], rows: object[], rowKey: (row: object) => string, empty?: any,
- *   sort?: string, onOpen?: (row: object) => void, selected?: string}} props
- *   `sort`: key to begin with, `-` in front for falling order; `onOpen` makes rows buttons (Enter opens)
+ *   sort?: string, onOpen?: (row: object) => void, selected?: string, compact?: boolean}} props
+ *   `sort`: key to begin with, `-` in front for falling order; `onOpen` makes rows buttons (Enter opens); `compact`: it
+ *   stays a table on a phone
  */
-export function Table({ caption, columns, rows, rowKey, empty, sort: first = "", onOpen, selected }) {
+export function Table({ caption, columns, rows, rowKey, empty, sort: first = "", onOpen, selected, compact = false }) {
   const [sort, setSort] = useState(first);
   const sorted = useMemo(() => sortedRows(rows, columns, sort), [rows, columns, sort]);
   if (rows.length === 0 && empty) return empty;
-  return html`<div class="table-wrap"><table class="table">
+  return html`<div class="table-wrap"><table class=${compact ? "table table-compact" : "table"}>
     <caption class="unseen">${caption}</caption>
     <thead><tr>${columns.map((column) => html`<${HeadCell} key=${column.key} column=${column} sort=${sort} setSort=${setSort} />`)}</tr></thead>
-    <tbody>${sorted.map((row) => html`<tr key=${rowKey(row)} class=${onOpen ? "opens" : ""} aria-selected=${selected === rowKey(row) ? "true" : undefined}
+    <tbody>${sorted.map((row) => html`<tr key=${rowKey(row)} class=${onOpen ? "opens" : ""} aria-current=${selected === rowKey(row) ? "true" : undefined}
         tabindex=${onOpen ? 0 : undefined} onClick=${onOpen && (() => onOpen(row))}
         onKeyDown=${onOpen && ((event) => rowKeys(event, () => onOpen(row)))}>
       ${columns.map((column) => html`<td key=${column.key} data-label=${column.label} class=${cellClass(column)}>${shown(column, row)}</td>`)}
@@ -36,7 +38,7 @@ const cellClass = ({ align, narrow }) => [align === "end" ? "end" : "", narrow ?
 
 function HeadCell({ column, sort, setSort }) {
   return html`<th scope="col" class=${cellClass(column)} style=${column.width ? { width: column.width } : {}} aria-sort=${directionOf(column, sort)}>
-    ${column.value ? html`<${Sorter} column=${column} sort=${sort} setSort=${setSort} />` : column.label}
+    ${column.value ? html`<${Sorter} column=${column} sort=${sort} setSort=${setSort} />` : column.narrow === "alone" ? html`<span class="unseen">${column.label}</span>` : column.label}
   </th>`;
 }
 
@@ -79,9 +81,10 @@ const KEPT_PAGES = 12;
  * Each row gets `readAt`, when it was read in milliseconds.
  * @param {(query: {limit: number, after?: string, page?: number}) => Promise<{items: object[], total: number, next_after: string|null}>} fetchPage
  * @param {any[]} deps another list when one of these changes
- * @param {{atLeast?: number|null}} options `atLeast`: how long the list is known to be, where its own total is capped
+ * @param {{atLeast?: number|null, lazy?: boolean}} options `atLeast`: how long the list is known to be, where its own
+ *   total is capped; `lazy`: nothing is read before `want` is called
  */
-export function usePages(fetchPage, deps = [], { atLeast = null } = {}) {
+export function usePages(fetchPage, deps = [], { atLeast = null, lazy = false } = {}) {
   const [, redraw] = useState(0);
   const store = useRef(null);
   const latest = useRef(fetchPage);
@@ -153,7 +156,9 @@ export function usePages(fetchPage, deps = [], { atLeast = null } = {}) {
     await Promise.all(reads);
   }, []);
 
-  useEffect(() => want(0, 1), [signature]);
+  useEffect(() => {
+    if (!lazy) want(0, 1);
+  }, [signature]);
   const s = store.current;
   const total = s.total !== null && !s.endSeen ? Math.max(s.total, atLeast ?? 0) : s.total;
   return { row: (n) => s.pages.get(Math.floor(n / PAGE))?.[n % PAGE] ?? null, total, problem: s.problem, at: s.at, loading: s.total === null && !s.problem, want, reload };

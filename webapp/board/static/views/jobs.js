@@ -1,7 +1,7 @@
 /** Jobs and data: files sent in, what was found in them, background jobs and those that are stuck. */
 import { html, useState } from "../vendor/preact-htm.js";
 import { get, post } from "../lib/api.js";
-import { count, duration, plural } from "../lib/format.js";
+import { count, latency, plural } from "../lib/format.js";
 import { useAction, useLoad } from "../lib/hooks.js";
 import { useKeys } from "../lib/keys.js";
 import { useLive } from "../lib/live.js";
@@ -56,7 +56,7 @@ function Overview({ stats, health }) {
       <${Figure} label="Failed" value=${count(jobs.failed ?? 0)} />
       <${Figure} label="Stuck" value=${health.data ? count(stuck) : "–"} tone=${stuck ? "alert" : "plain"} />
       <${Figure} label="Files checked" value=${count(files)} note=${`${count(rows)} rows, ${count(issues)} issues`} />
-      <${Figure} label="A job takes" value=${duration(seconds.mean)} note=${seconds.p95 === null ? "" : `95 % within ${duration(seconds.p95)}`} />
+      <${Figure} label="A job takes" value=${latency(seconds.mean)} note=${seconds.p95 === null ? "" : `95 % within ${latency(seconds.p95)}`} />
     <//>`;
   }}<//>`;
 }
@@ -64,24 +64,24 @@ function Overview({ stats, health }) {
 const COLUMNS = [
   { key: "file", label: "What", width: "minmax(9rem, 1fr)", render: (job) => html`<span class="title-cell" title=${job.id}>${fileOf(job)}</span>` },
   { key: "status", label: "Status", width: "7rem", render: (job) => html`<${Status} value=${job.status} />` },
-  { key: "progress", label: "Done", width: "6rem", render: (job) => html`<${Progress} job=${job} />` },
-  { key: "found", label: "Found", width: "minmax(7rem, 11rem)", render: (job) => foundIn(job) },
+  { key: "found", label: "Found", width: "minmax(11rem, 15rem)", render: (job) => foundIn(job) },
   { key: "created_at", label: "Begun", width: "6rem", align: "end", render: (job) => html`<${Time} value=${job.created_at} as="relative" />` },
 ];
 
 function Progress({ job }) {
   const share = Math.round(job.progress * 100);
-  if (job.status === "failed") return html`<span class="nothing">–</span>`;
-  return html`<progress class="jobs-progress" max="100" value=${share} aria-label=${`${share} % of ${fileOf(job)} done`}></progress>`;
+  return html`<span class="jobs-progress"><progress max="100" value=${share} aria-label=${`${fileOf(job)}, done so far`}></progress><span>${share} %</span></span>`;
 }
 
-/** The result of a job in a few words. */
-function foundIn({ status, error, results }) {
+/** The result of a job in a few words; how far it has come while it goes on. */
+function foundIn(job) {
+  const { status, error, results } = job;
+  if (status === "processing") return html`<${Progress} job=${job} />`;
   if (status === "failed") return html`<span class="jobs-failed" title=${error?.detail}>${error?.detail ?? "failed"}</span>`;
   const parts = [];
   if (results?.uc1) parts.push(`score ${Math.round(results.uc1.score)}`);
   if (results?.uc4) parts.push(plural(results.uc4.duplicates_removed, "duplicate"));
-  if (results?.impact?.computed) parts.push(plural(results.impact.changed, "decision"));
+  if (results?.impact?.changed) parts.push(plural(results.impact.changed, "decision"));
   return parts.length ? parts.join(", ") : html`<span class="nothing">–</span>`;
 }
 

@@ -5,7 +5,7 @@ import { count, duration, hours, latency, plural, words } from "../lib/format.js
 import { useLoad } from "../lib/hooks.js";
 import { useKeys } from "../lib/keys.js";
 import { useLive } from "../lib/live.js";
-import { Badge, Choice, Empty, Figure, Figures, Freshness, Loaded, Meter, Panel, Priority, say, Select, StaleBanner, Time, View } from "../lib/parts.js";
+import { Badge, Choice, Empty, Figure, Figures, Freshness, Loaded, Meter, Panel, Priority, say, Select, Sentence, StaleBanner, Time, View } from "../lib/parts.js";
 import { localPages, LongTable, usePages } from "../lib/table.js";
 import { TaskDialog } from "./task.js";
 
@@ -18,7 +18,7 @@ export default function NowView() {
   const [queue, setQueue] = useState("");
   const [opened, setOpened] = useState(null);
   const tasks = useTasks(queue, status);
-  const everyone = usePages((query) => get("/api/employees", { ...query, sort: "name" }));
+  const everyone = usePages((query) => get("/api/employees", { ...query, sort: "name" }), [], { lazy: true });
   const reload = () => Promise.all([status.reload(), people.reload(), alerts.reload(), tasks.reload(), everyone.total === null || everyone.reload()]);
   useLive(reload);
   useKeys("Now", { r: ["Read again", reload] });
@@ -32,7 +32,7 @@ export default function NowView() {
     <div class="columns">
       <${Queue} tasks=${tasks} status=${status} queue=${queue} setQueue=${setQueue} onOpen=${(task) => setOpened(task.task_id)} />
       <div class="stack">
-        <${Alerts} alerts=${alerts} onOpen=${setOpened} />
+        <${Alerts} alerts=${alerts} present=${people.data} onOpen=${setOpened} />
         <${People} present=${people} everyone=${everyone} />
       </div>
     </div>
@@ -110,22 +110,40 @@ function PriorityStrip({ parts }) {
   </ul>`;
 }
 
-function Alerts({ alerts, onOpen }) {
+const FIRST_ALERTS = 2;
+const OF_TASKS = new Set(["unassignable", "late", "stuck", "starving"]);
+const OTHERS = "others";
+
+function Alerts({ alerts, present, onOpen }) {
+  const names = new Map((present ?? []).map((person) => [person.person_id, person.name]));
+  const nameOf = (id) => names.get(id) ?? id;
   return html`<${Panel} title="Alerts"><${Loaded} of=${alerts} lines=${2}>${({ items }) => {
     const standing = items.filter((alert) => !alert.cleared_at);
     const cleared = items.filter((alert) => alert.cleared_at).slice(0, 10);
-    return html`${standing.length ? html`<ul class="alerts">${standing.map((alert) => html`<${Alert} key=${alert.id} alert=${alert} onOpen=${onOpen} />`)}</ul>` : html`<${Empty} title="Nothing asks for attention" />`}
-      ${cleared.length > 0 && html`<details class="more"><summary>${plural(cleared.length, "alert")} cleared lately</summary><ul class="alerts">${cleared.map((alert) => html`<${Alert} key=${alert.id} alert=${alert} onOpen=${onOpen} />`)}</ul></details>`}`;
+    const kinds = [...new Set(standing.map(({ kind }) => kind))];
+    return html`${standing.length ? kinds.map((kind) => html`<${AlertsOfKind} key=${kind} kind=${kind} alerts=${standing.filter((alert) => alert.kind === kind)} onOpen=${onOpen} nameOf=${nameOf} />`) : html`<${Empty} title="Nothing asks for attention" />`}
+      ${cleared.length > 0 && html`<details class="more"><summary>${plural(cleared.length, "alert")} cleared lately</summary><ul class="alerts">${cleared.map((alert) => html`<${Alert} key=${alert.id} alert=${alert} onOpen=${onOpen} nameOf=${nameOf} named />`)}</ul></details>`}`;
   }}<//><//>`;
 }
 
+/** The alerts of one kind, the most urgent first; where they are many the rest is folded away. */
+function AlertsOfKind({ kind, alerts, ...shared }) {
+  const one = (alert) => html`<${Alert} key=${alert.id} alert=${alert} ...${shared} />`;
+  const rest = alerts.slice(FIRST_ALERTS);
+  return html`<section class="alert-kind"><h3>${words(kind)}${alerts.length > 1 && html` <span class="quiet">${count(alerts.length)}</span>`}</h3>
+    <ul class="alerts">${alerts.slice(0, FIRST_ALERTS).map(one)}</ul>
+    ${rest.length > 0 && html`<details class="more"><summary>${count(rest.length)} more</summary><ul class="alerts">${rest.map(one)}</ul></details>`}
+  </section>`;
+}
+
 /** Alerts about a task lead to it. */
-function Alert({ alert, onOpen }) {
-  const isOfTask = alert.kind === "unassignable";
-  return html`<li class=${`alert alert-${alert.cleared_at ? "cleared" : alert.severity}`}>
-    <p class="alert-head"><strong>${words(alert.kind)}</strong><${Time} value=${alert.cleared_at ?? alert.raised_at} as="relative" /></p>
-    <p>${alert.reason}</p>
-    ${isOfTask ? html`<button type="button" class="link" onClick=${() => onOpen(alert.subject)}>${alert.subject}</button>` : html`<p class="quiet">${alert.subject}</p>`}
+function Alert({ alert, onOpen, nameOf, named = false }) {
+  const { kind, subject, severity, cleared_at: cleared } = alert;
+  return html`<li class=${`alert alert-${cleared ? "cleared" : severity}`}>
+    <p class="alert-head">${OF_TASKS.has(kind) && subject !== OTHERS
+      ? html`<button type="button" class="link" onClick=${() => onOpen(subject)}>${subject}</button>`
+      : html`<strong>${kind === "overload" ? nameOf(subject) : subject}</strong>`}<${Time} value=${cleared ?? alert.raised_at} as="relative" /></p>
+    <p>${named && html`<strong class="alert-what">${words(kind)}:</strong> `}${severity === "critical" && !cleared && html`<${Badge} tone="alert">critical<//> `}<${Sentence} text=${alert.reason} /></p>
   </li>`;
 }
 
@@ -147,6 +165,9 @@ function People({ present, everyone }) {
   const here = useMemo(() => localPages([...(present.data ?? [])].sort(byPresence)), [present.data]);
   const sessions = useMemo(() => new Map((present.data ?? []).map((person) => [person.person_id, person])), [present.data]);
   const chooser = html`<${Choice} label="Which people" hideLabel value=${who} onChange=${setChosen} options=${[["here", "Here"], ["all", "Everyone"]]} />`;
+  useEffect(() => {
+    if (who === "all") everyone.want(0, 1);
+  }, [who]);
   const nobody = html`<${Empty} title="Nobody is logged in"><p>People log in under “My work”, and work comes to them.</p><//>`;
   const none = html`<${Empty} title="There are no people yet"><p>Import them: <code>assignment-engine import employees people.csv</code></p><//>`;
   return html`<${Panel} title="People" flush actions=${chooser}>

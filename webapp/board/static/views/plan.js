@@ -45,13 +45,17 @@ export default function PlanView({ session, rest }) {
     setPerson(null);
     if (selected && !isInPlan(selected, shown?.preview)) setSelected(null);
   }, [shown]);
+  const leave = () => {
+    document.querySelector('.plan-result [role="row"][aria-selected="true"]')?.focus();
+    setSelected(null);
+  };
   useKeys("Plan", {
     p: [shown ? "Plan again" : "Make a plan", planNow],
     c: ["Compare the methods", () => !running && !made && planner.compare()],
     u: ["Take back what was done last", () => planner.undoable.length > 0 && planner.undo()],
     f: ["Make the plan real", () => canFinalize && setFinalizing(true)],
     "/": ["Find a task or a person", () => document.querySelector(".plan-find")?.focus()],
-    ...(running ? { Escape: ["Stop planning", running.stop] } : swapping ? { Escape: ["No swap", () => setSwapping(null)] } : {}),
+    ...(running ? { Escape: ["Stop planning", running.stop] } : swapping ? { Escape: ["No swap", () => setSwapping(null)] } : selected ? { Escape: ["Close the reasons", leave] } : {}),
   });
 
   const select = (one) => {
@@ -75,7 +79,7 @@ export default function PlanView({ session, rest }) {
         <${Result} planner=${planner} tasks=${tasks} people=${people} selected=${selected} onSelect=${select} person=${person} setPerson=${setPerson}
           isAdmin=${why.isAdmin} onRelax=${hands.relax} swapping=${swapping} />
         <div class="stack">
-          <${Side} selected=${selected} onClose=${() => setSelected(null)} why=${why} />
+          <${Side} selected=${selected} onClose=${leave} why=${why} />
           <${Hands} planner=${planner} tasks=${tasks} people=${people} />
           <${Loads} preview=${shown.preview} people=${people} person=${person} setPerson=${setPerson} />
         </div>

@@ -21,7 +21,7 @@ export function TaskFacts({ task, own = false }) {
   const facts = [
     !own && ["Priority", html`<${Priority} value=${task.priority} />`],
     !own && ["Status", html`<${Status} value=${task.status} />`],
-    !own && task.assigned_to_id && ["With", task.assigned_to_id],
+    !own && task.assigned_to_id && ["With", html`<${Name} of=${task.assigned_to_id} />`],
     ["Needs", skills ? (skills.length ? skills.map(([skill, level]) => `${skill} ${number(level, 1)}`).join(", ") : "no skill in particular") : "not known yet"],
     task.estimated_hours && ["Takes about", hours(task.estimated_hours)],
     task.deadline && ["Until", html`<${Time} value=${task.deadline} />`],
@@ -35,21 +35,33 @@ export function TaskFacts({ task, own = false }) {
     <dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
+/** What somebody is called; the id where nobody can say. */
+const nameOf = (id, signal) => get(`/api/employees/${encodeURIComponent(id)}`, {}, { signal }).then((person) => person.name ?? id, () => id);
+
+function Name({ of: id }) {
+  const name = useLoad((signal) => nameOf(id, signal), [id]);
+  return html`<span title=${id}>${name.data ?? id}</span>`;
+}
+
 function Candidates({ path }) {
-  const found = useLoad((signal) => get(`${path}/candidates`, { top_k: 3, live: true }, { signal }), [path]);
+  const found = useLoad(async (signal) => {
+    const answer = await get(`${path}/candidates`, { top_k: 3, live: true }, { signal });
+    const names = await Promise.all(answer.candidates.map(({ employee_id: id }) => nameOf(id, signal)));
+    return { ...answer, candidates: answer.candidates.map((one, n) => ({ ...one, name: names[n] })) };
+  }, [path]);
   return html`<section><h3>Who could take it now</h3>
     <${Loaded} of=${found}>${({ candidates, ineligible, scorer }) => html`
       ${candidates.length
-        ? html`<ol class="ranked">${candidates.map((c) => html`<li key=${c.employee_id}><span>${c.employee_id}</span><span class="quiet">load ${percent(c.load)}</span><strong>${number(c.score)}</strong></li>`)}</ol>
+        ? html`<ol class="ranked">${candidates.map((c) => html`<li key=${c.employee_id}><span title=${c.employee_id}>${c.name}</span><span class="quiet">load ${percent(c.load)}</span><strong>${number(c.score)}</strong></li>`)}</ol>
             <p class="quiet">Scored by ${scorer.name} ${scorer.version}.</p>`
         : html`<${Empty} title="Nobody at this moment"><p>${reasons(ineligible)}</p><//>`}`}<//>
   </section>`;
 }
 
-/** The commonest reasons, as "14 × availability". */
+/** The commonest reasons by people, as "14 × availability". */
 function reasons(ineligible) {
   const counted = new Map();
-  for (const { code } of ineligible.flatMap((one) => one.reasons)) counted.set(code, (counted.get(code) ?? 0) + 1);
+  for (const code of ineligible.flatMap((one) => [...new Set(one.reasons.map((reason) => reason.code))])) counted.set(code, (counted.get(code) ?? 0) + 1);
   const sorted = [...counted].sort((a, b) => b[1] - a[1]).slice(0, 3);
   return sorted.length ? sorted.map(([code, n]) => `${n} × ${words(code)}`).join(", ") : "There is nobody at all.";
 }

@@ -1,7 +1,7 @@
 /** One job: how it stands, what it found, its files, and what can be done with it. */
 import { html } from "../../vendor/preact-htm.js";
 import { address, get, post } from "../../lib/api.js";
-import { count, duration, number, percent, plural, words } from "../../lib/format.js";
+import { count, latency, number, percent, plural, words } from "../../lib/format.js";
 import { useAction, useLoad } from "../../lib/hooks.js";
 import { useLive } from "../../lib/live.js";
 import { Button, Dialog, Empty, Figure, Figures, Loaded, Meter, Refusal, say, Status, Time } from "../../lib/parts.js";
@@ -36,7 +36,7 @@ function Facts({ job }) {
     ["Done", percent(job.progress)],
     ["Begun", html`<${Time} value=${job.created_at} />`],
     ["Ended", html`<${Time} value=${job.completed_at} />`],
-    ["Took", job.completed_at && job.started_at ? duration((new Date(job.completed_at) - new Date(job.started_at)) / 1000) : "–"],
+    ["Took", job.completed_at && job.started_at ? latency((new Date(job.completed_at) - new Date(job.started_at)) / 1000) : "–"],
     ["Begun by", job.created_by],
     job.attempts > 1 && ["Begun anew", plural(job.attempts - 1, "time")],
     ["Id", html`<code>${job.id}</code>`],
@@ -78,7 +78,7 @@ function Sparse({ found }) {
     <div class="jobs-meters"><span>Complete as sent</span><${Meter} value=${found.completeness} label="Cells that are there, as sent" />
       <span>After filling</span><${Meter} value=${found.completeness_after} label="Cells that are there, after filling" /></div>
     ${filled.length
-      ? html`<${Table} caption="Filled cells by column" rowKey=${([name]) => name} rows=${filled} columns=${[
+      ? html`<${Table} compact caption="Filled cells by column" rowKey=${([name]) => name} rows=${filled} columns=${[
           { key: "column", label: "Column", render: ([name]) => html`<code>${name}</code>` },
           { key: "how", label: "Filled by", render: ([name]) => words(found.methods[name]) },
           { key: "cells", label: "Cells", align: "end", render: ([, n]) => count(n) }]} />`
@@ -92,7 +92,7 @@ function Duplicates({ found }) {
     <${Figures}>
       <${Figure} label="Rows removed" value=${count(found.duplicates_removed)} note=${`${count(found.exact)} exact, ${count(found.fuzzy)} alike, ${count(found.same_id)} by id`} />
       <${Figure} label="Values merged" value=${count(found.merged_cells)} note=${`in ${plural(found.clusters, "group")}`} />
-      <${Figure} label="To look at" value=${count(found.review)} note=${found.review ? "pairs that may be one" : ""} tone=${found.review ? "alert" : "plain"} />
+      <${Figure} label="To look at" value=${count(found.review)} note=${found.review ? `${found.review === 1 ? "pair" : "pairs"} that may be one` : ""} tone=${found.review ? "alert" : "plain"} />
     <//></section>`;
 }
 
@@ -109,6 +109,6 @@ function Impact({ impact }) {
     <p>${impact.changed
       ? html`Without the suspect rows <strong>${plural(impact.changed, "assignment")}</strong> would be another; ${number(impact.at_stake)} of score is at stake (${percent(impact.share_at_stake)}).`
       : "The suspect rows change no assignment."}</p>
-    ${impact.changes.length ? html`<${Table} caption="Assignments that change" rows=${impact.changes} rowKey=${(c) => c.task_id} columns=${columns} />` : html`<${Empty} title="Nothing changes" />`}
+    ${impact.changes.length ? html`<${Table} compact caption="Assignments that change" rows=${impact.changes} rowKey=${(c) => c.task_id} columns=${columns} />` : html`<${Empty} title="Nothing changes" />`}
   </section>`;
 }

@@ -34,7 +34,7 @@ export function SendFile({ references, onSent }) {
   return html`<${Panel} title="Send a file">
     <div class="stack">
       <${Drop} file=${file} onChoose=${choose} />
-      <${Choice} label="Look for" value=${agents} options=${AGENTS} onChange=${setAgents} />
+      <div class="jobs-look"><${Choice} label="Look for" value=${agents} options=${AGENTS} onChange=${setAgents} /></div>
       ${known.length > 0 && html`<${Select} label="Compare with" value=${reference} onChange=${setReference} options=${[["", "The active reference"], ...known]} />`}
       ${share !== null && html`<div class="jobs-sending" role="status"><progress max="1" value=${share} aria-label="Sent so far"></progress><span>${percent(share)}</span></div>`}
       <div class="buttons"><${Button} kind="primary" icon="upload" busy=${busy} disabled=${!file} onClick=${send}>Check it<//></div>

@@ -62,13 +62,22 @@ export function Result({ planner, tasks, people, selected, onSelect, person, set
   const unread = text ? tasks.missing(all.map(({ task_id: id }) => id)) : 0;
   return html`<${Panel} title="Who would do what" flush class="plan-result" actions=${html`
       ${person && html`<button type="button" class="plan-chip" onClick=${() => setPerson(null)} aria-label=${`Show everybody, not only ${people.nameOf(person)}`}>${people.nameOf(person)}<${Icon} name="cross" /></button>`}
-      <input class="plan-find" type="search" aria-label="Find a task or a person" placeholder="Find a task or a person" value=${text} onInput=${(event) => setText(event.currentTarget.value)} />`}>
+      <input class="plan-find" type="search" aria-label="Find a task or a person" placeholder="Find a task or a person" value=${text} onInput=${(event) => setText(event.currentTarget.value)} onKeyDown=${(event) => leaveSearch(event, setText)} />`}>
     <${Tabs} label="Parts of the plan" value=${tab} onChange=${setTab} tabs=${[["assigned", `With a person (${count(preview.assignments.length)})`], ["unassigned", `Nobody (${count(preview.unassigned.length)})`]]} />
     ${unread > 0 && html`<p class="plan-reading quiet" role="status">Still reading ${plural(unread, "title")}…</p>`}
     ${tab === "assigned"
       ? html`<${Assigned} key="assigned" ...${shared} isFiltered=${Boolean(text || person)} />`
       : html`<${Unassigned} key="unassigned" ...${shared} isFiltered=${Boolean(text)} isAdmin=${isAdmin} onRelax=${onRelax} busy=${planner.running !== null} />`}
   <//>`;
+}
+
+/** Enter goes to what was found, Escape to the whole plan again. */
+function leaveSearch(event, setText) {
+  if (event.key !== "Enter" && event.key !== "Escape") return;
+  event.preventDefault();
+  if (event.key === "Escape") setText("");
+  event.currentTarget.blur();
+  requestAnimationFrame(() => document.querySelector('.plan-result [role="row"][tabindex="0"]')?.focus());
 }
 
 function found(all, text, person, tasks, people) {

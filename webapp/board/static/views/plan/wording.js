@@ -27,6 +27,9 @@ const FEATURES = {
   workload: ["free capacity", percent],
 };
 
+/** What a feature is called. */
+export const featureName = (feature) => FEATURES[feature]?.[0] ?? words(feature);
+
 /** A term of an explanation in words: its name, its value. */
 export function termInWords({ feature, value }) {
   const [name, show] = FEATURES[feature] ?? [words(feature), (v) => number(v)];
