@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from assignment_engine.adapters.redis_streams import RedisSink, RedisStreams, Re
 from assignment_engine.config import Settings, read_settings
 from assignment_engine.domain.background import JobKind, Lane
 from assignment_engine.domain.errors import ConfigurationError
+from assignment_engine.domain.watching import Counts
 from assignment_engine.features.skills import SkillMatcher, read_aliases
 from assignment_engine.jobs.engine import JobEngine, engine_url, new_executor_id
 from assignment_engine.jobs.files import FileWork
@@ -58,6 +60,7 @@ from assignment_engine.services.triage.refine import Refiner
 from assignment_engine.services.triage.served import LearnedReader, ServedTriage
 from assignment_engine.services.triage.tickets import BestOf
 from assignment_engine.services.triage.triage import TriageWorker, rules_reader
+from assignment_engine.services.watching import Kept, task_counts
 from assignment_engine.store.archives import Kind
 from assignment_engine.store.database import Database
 from assignment_engine.store.wakes import can_notify
@@ -84,6 +87,11 @@ class Engine:
     @cached_property
     def waits(self) -> QueueWaits:
         return QueueWaits(self.dispatcher, lambda: SkillMatcher(_aliases(self.settings)))
+
+    @cached_property
+    def task_counts(self) -> Kept[Counts]:
+        """How many tasks there are; exact, but where counting them takes long."""
+        return Kept(self.database, task_counts, 0.0, time.monotonic)
 
     @property
     def files(self) -> DataRoot:

@@ -74,6 +74,16 @@ SECTIONS = (
             "benchmarks.dispatch --database sqlite",
         ),
     ),
+    Section(
+        "instances",
+        "Completions over HTTP while instances are added on one PostgreSQL",
+        ("benchmarks.instances",),
+    ),
+    Section(
+        "load",
+        "Load: a million finished tasks and ten thousand people, beside the same load on a small history",
+        ("benchmarks.load --seconds 150 --rate 16 --compare",),
+    ),
     Section("my_jobs", "A person's list of jobs while the table of assignments grows", ("benchmarks.my_jobs",)),
     Section(
         "learning",

@@ -83,13 +83,13 @@ def load(port: int, client: int, seconds: float) -> list[float]:
 
 
 @contextmanager
-def served(address: str, directory: str) -> Iterator[Instance]:
+def served(address: str, directory: str, **settings: str) -> Iterator[Instance]:
     """One more instance on the database."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     program = str(Path(sys.executable).with_name("assignment-engine"))
-    environment = {**os.environ, "DATABASE_URL": address, "JWT_SECRET": SECRET, "RATE_LIMIT": "off"}
+    environment = {**os.environ, "DATABASE_URL": address, "JWT_SECRET": SECRET, "RATE_LIMIT": "off", **settings}
     with (
         Path(directory, f"{port}.log").open("w") as log,
         subprocess.Popen([program, "serve", "--port", str(port)], env=environment, stdout=log, stderr=log) as process,
@@ -106,7 +106,7 @@ def _wait(port: int) -> None:
     while time.monotonic() < until:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
-            connection.request("GET", "/health/ready")
+            connection.request("GET", "/health")
             if connection.getresponse().status == http.client.OK:
                 return
         except OSError:

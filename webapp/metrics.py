@@ -13,7 +13,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from assignment_engine.domain.assignments import AssignmentStatus
-from assignment_engine.services.watching import Kept, Overview
+from assignment_engine.services.watching import Kept, Overview, overview
 from assignment_engine.wiring import Engine
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -101,7 +101,7 @@ class _State(Collector):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._kept = Kept(engine.database, _KEPT_SECONDS, time.monotonic)
+        self._kept = Kept(engine.database, overview, _KEPT_SECONDS, time.monotonic)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing beforehand: registering must not ask the database."""

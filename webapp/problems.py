@@ -36,6 +36,7 @@ STATUSES: Mapping[type[errors.EngineError], HTTPStatus] = {
     errors.PreviewExpiredError: HTTPStatus.GONE,
     errors.FilesDeletedError: HTTPStatus.GONE,
     errors.EventsArchivedError: HTTPStatus.GONE,
+    errors.EventsAheadError: HTTPStatus.GONE,
     errors.BundleError: HTTPStatus.CONFLICT,
     errors.TrainingError: HTTPStatus.CONFLICT,
     errors.PromotionRefusedError: HTTPStatus.CONFLICT,

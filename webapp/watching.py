@@ -15,7 +15,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from assignment_engine.domain.types import Priority, utc_text
 from assignment_engine.domain.watching import Waiting
-from assignment_engine.services.watching import Check, readiness, task_counts, waiting, workers
+from assignment_engine.services.watching import Check, readiness, waiting, workers
 from webapp import render
 from webapp.auth import Role, allow, open_to_all
 from webapp.documents import operation_name
@@ -114,7 +114,8 @@ def instance_status() -> Response:
     core = engine().scheduler.follow()
     with engine().database.read() as unit:
         now = unit.now()
-        alive, counts, waits = workers(unit, now), task_counts(unit), waiting(unit)
+        alive, waits = workers(unit, now), waiting(unit)
+    counts = engine().task_counts.get()
     return render.answer(
         render.json_bytes(
             {

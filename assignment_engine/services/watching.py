@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from assignment_engine.domain.errors import ConfigurationError, DatabaseError
 from assignment_engine.domain.watching import Counts, SeenWorker, Unsent, Waiting
@@ -13,7 +14,11 @@ from assignment_engine.store.counting import Counting
 from assignment_engine.store.database import Database
 from assignment_engine.store.unit import UnitOfWork
 
+T = TypeVar("T")
+
 WORKER_SILENCE = timedelta(seconds=60)
+LONG_SECONDS = 0.05
+KEPT_TIMES = 20
 
 
 class Reachable(Protocol):
@@ -87,16 +92,26 @@ def task_counts(unit: UnitOfWork) -> Counts:
     return Counting(unit.connection).counts()
 
 
-class Kept:
-    """An overview that is made again only when it is older than `seconds`, so that watching costs little."""
+class Kept(Generic[T]):
+    """What was read, until it is older than `seconds`, so that watching costs little.
 
-    def __init__(self, database: Database, seconds: float, clock: Callable[[], float]) -> None:
-        self._database, self._seconds, self._clock = database, seconds, clock
-        self._made: tuple[float, Overview] | None = None
+    Counting takes longer the more there is. What took long to read is kept twenty times as long, so that however many
+    are watching, a twentieth of the time goes into it at most.
+    """
 
-    def get(self) -> Overview:
-        made = self._made
-        if made is None or self._clock() - made[0] > self._seconds:
+    def __init__(
+        self, database: Database, read: Callable[[UnitOfWork], T], seconds: float, clock: Callable[[], float]
+    ) -> None:
+        self._database, self._read, self._seconds, self._clock = database, read, seconds, clock
+        self._until = -math.inf
+        self._found: list[T] = []
+
+    def get(self) -> T:
+        begun = self._clock()
+        if not self._found or begun > self._until:
             with self._database.read() as unit:
-                made = self._made = (self._clock(), overview(unit))
-        return made[1]
+                self._found = [self._read(unit)]
+            ended = self._clock()
+            took = ended - begun
+            self._until = ended + max(self._seconds, KEPT_TIMES * took if took > LONG_SECONDS else 0.0)
+        return self._found[0]

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, delete, exists, func, or_, select, update
+from sqlalchemy import Column, ColumnElement, Select, Table, delete, exists, func, select, update
 from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.events import ReceivedStatus
@@ -108,10 +108,17 @@ class Archives:
 
     def needed_from(self) -> datetime | None:
         """When the oldest event was written that has no position yet or that some reader has not read."""
-        slowest = select(func.min(cursors.c.position)).where(cursors.c.name != NUMBERING).scalar_subquery()
-        unread = or_(outbox.c.position.is_(None), outbox.c.position > slowest)
-        found: datetime | None = self._connection.execute(select(func.min(outbox.c.created_at)).where(unread)).scalar()
-        return found
+        found = [self._oldest(outbox.c.position.is_(None))]
+        # Asked for by itself: knowing the value, the database sees that few rows lie behind it.
+        readers = select(func.min(cursors.c.position)).where(cursors.c.name != NUMBERING)
+        slowest = self._connection.execute(readers).scalar()
+        if slowest is not None:
+            found.append(self._oldest(outbox.c.position > slowest))
+        return min((at for at in found if at is not None), default=None)
+
+    def _oldest(self, condition: ColumnElement[bool]) -> datetime | None:
+        """When the oldest of these events was written."""
+        return self._connection.execute(select(func.min(outbox.c.created_at)).where(condition)).scalar()
 
     def oldest(self, shelf: Shelf, before: datetime, limit: int) -> Sequence[Row]:
         """The first rows that are older than `before`, as they stand in the table."""

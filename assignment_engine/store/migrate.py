@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.errors import ConfigurationError, DatabaseBusyError
@@ -19,6 +21,12 @@ from assignment_engine.domain.errors import ConfigurationError, DatabaseBusyErro
 _LOCK_NUMBER = 7_265_001
 _LOCK_NAME = "md5(concat('assignment_engine ', database()))"
 _LOCK_WAIT_SECONDS = 60
+_UNLESS_DONE = (
+    (re.compile(r"^\s*CREATE TABLE "), "CREATE TABLE IF NOT EXISTS "),
+    (re.compile(r"^\s*CREATE (UNIQUE )?INDEX "), r"CREATE \1INDEX IF NOT EXISTS "),
+    (re.compile(r"^\s*ALTER TABLE (\S+) ADD COLUMN "), r"ALTER TABLE \1 ADD COLUMN IF NOT EXISTS "),
+    (re.compile(r"^\s*DROP INDEX "), "DROP INDEX IF EXISTS "),
+)
 
 
 def head() -> str:
@@ -34,6 +42,9 @@ def current(connection: Connection) -> str | None:
 def upgrade(connection: Connection) -> None:
     """Migrate to `head()` on `connection`, which is in a (writing) transaction, and commit.
 
+    Broken off, it has done nothing on SQLite and PostgreSQL. MariaDB commits each change of a table at once; there the
+    next upgrade begins the unfinished revision again, and leaves out what it finds done.
+
     Raises
     ------
     ConfigurationError
@@ -41,11 +52,14 @@ def upgrade(connection: Connection) -> None:
     """
     config = _config()
     config.attributes["connection"] = connection
-    with _alone(connection):
+    with _alone(connection), _again(connection):
         try:
             command.upgrade(config, "head")
         except CommandError as exc:
-            raise ConfigurationError(f"the database cannot be migrated by this version: {exc}") from exc
+            raise ConfigurationError(
+                f"the database is of revision {current(connection)}, which this version does not know "
+                f"({exc}); use the version that made it, or a newer one"
+            ) from exc
         connection.commit()
 
 
@@ -63,7 +77,27 @@ def _alone(connection: Connection) -> Iterator[None]:
         try:
             yield
         finally:
-            connection.execute(text(f"SELECT release_lock({_LOCK_NAME})"))
+            if not connection.invalidated:  # the server lets go of what a lost connection held
+                connection.execute(text(f"SELECT release_lock({_LOCK_NAME})"))
+
+
+@contextmanager
+def _again(connection: Connection) -> Iterator[None]:
+    """Let what changes tables be repeated on MariaDB, which cannot take it back."""
+    if not getattr(connection.dialect, "is_mariadb", False):
+        yield
+        return
+    event.listen(connection, "before_cursor_execute", _unless_done, retval=True)
+    try:
+        yield
+    finally:
+        event.remove(connection, "before_cursor_execute", _unless_done)
+
+
+def _unless_done(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
+    for pattern, repeatable in _UNLESS_DONE:
+        statement = pattern.sub(repeatable, statement)
+    return statement, parameters
 
 
 def _config() -> Config:

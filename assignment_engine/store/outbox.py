@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, exists, func, select, update
 from sqlalchemy.engine import Connection
 
-from assignment_engine.domain.errors import EventsArchivedError
+from assignment_engine.domain.errors import EventsAheadError, EventsArchivedError
 from assignment_engine.domain.events import Cursor, Published
 from assignment_engine.store.rows import insert_missing
 from assignment_engine.store.tables import cursors, outbox
@@ -68,17 +68,20 @@ class Outbox:
         return tuple(Published(event_id=row.event_id, position=row.position, data=row.data) for row in rows)
 
     def require(self, position: int) -> None:
-        """Refuse a position behind which events are missing; 0 stands for the oldest that is left.
+        """Refuse a position behind which events are missing, or that was never given; 0 is before the oldest one left.
 
         Raises
         ------
-        EventsArchivedError
+        EventsArchivedError, EventsAheadError
         """
         if position:
             first: int | None = self._connection.execute(select(func.min(outbox.c.position))).scalar_one()
-            oldest = self.newest() + 1 if first is None else first
+            newest = self.newest()
+            oldest = newest + 1 if first is None else first
             if position + 1 < oldest:
                 raise EventsArchivedError(position, oldest)
+            if position > newest:
+                raise EventsAheadError(position, newest)
 
     def waiting(self) -> int:
         """How many events have no position yet."""

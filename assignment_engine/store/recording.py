@@ -131,7 +131,7 @@ def record_reopening(connection: Connection, task_id: str, last: Assignment | No
     ids = {"ticket_id": task_id} if last is None else _ids(last)
     data = {"event_type": REOPENED, **ids, "timestamp": utc_text(now)}
     event = {"event_id": new_id(), "event_type": REOPENED, "data": data, "created_at": now}
-    insert_rows(connection, outbox, [event])
+    insert_rows(connection, outbox, [{**event, "employee_id": last and last.employee_id}])
     if last is not None:
         mark_reopened(connection, last, now)
 

@@ -397,6 +397,9 @@ def test_reopening_marks_the_outcome_and_queues_the_task_again(office):
     assert office.holder("t1") == "ana"
     with pytest.raises(TransitionError):
         office.run(lambda unit: work.reopen(unit, office.dispatcher, "t1", ADMIN))
+    office.run(lambda unit: unit.outbox.number(10))
+    seen = office.run(lambda unit: unit.outbox.after(0, 10, "ana"))
+    assert "JobReopened" in [published.data["event_type"] for published in seen]
     assert office.findings() == []
 
 

@@ -242,3 +242,19 @@ def test_waits_and_troubles_are_counted_from_indexes(full: Database) -> None:
         unit.going.active("t5", 200)
     assert len(plans) >= 5
     assert not Plans(plans).scanned & {"tasks", "task_assignments"}
+
+
+def test_what_may_be_archived(full: Database) -> None:
+    """Events that somebody has still to read are found without reading those that all have read."""
+    events = """INSERT INTO outbox (event_id, event_type, data, created_at, position)
+        SELECT 'v' || n, 'JobAssigned', '{}', now(), n FROM generate_series(1, 50000) n"""
+    with full.unit() as unit:
+        unit.connection.execute(text(events))
+        unit.cursors.move("redis", 49_990, unit.now())
+        unit.connection.execute(text("ANALYZE outbox"))
+        unit.commit()
+    with asked(full) as (unit, plans):
+        assert unit.archives.needed_from() is not None
+    found = Plans(plans)
+    assert "outbox" not in found.scanned
+    assert max(node["Plan Rows"] for node in found.nodes if node.get("Relation Name") == "outbox") < 1000

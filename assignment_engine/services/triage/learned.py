@@ -84,7 +84,7 @@ def read_phrases(path: Path) -> Phrases:
         table = tomllib.loads(path.read_text("utf-8"))
     except OSError as exc:
         raise ConfigurationError(f"cannot read the phrases {path}: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise ConfigurationError(f"phrases {path}: {exc}") from exc
     return dict(_entries(table, path))
 
