@@ -20,7 +20,7 @@ serve: $(RUNTIME)  ## serve the API and the board on the demo's data (DATABASE_U
 
 test: $(TESTING)  ## everything: lint, types, layers, all tests on every database that answers
 	$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal $(PYTEST_ARGS)
 
 check: $(TESTING)  ## the quick part: lint, types, layers, unit tests
 	$(MAKE) --no-print-directory lint

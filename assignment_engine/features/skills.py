@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from assignment_engine.domain.errors import ConfigurationError
 from assignment_engine.domain.types import canonical_skill
@@ -86,6 +85,8 @@ def _kept_cosine(left: tuple[str, ...], right: tuple[str, ...]) -> Floats:
 
 def _cosine(left: Sequence[str], right: Sequence[str]) -> Floats:
     """Cosine similarity of the n-gram counts, shape (left, right)."""
+    from scipy.sparse import csr_array  # noqa: PLC0415  (takes a tenth of a second, and most commands compare no skills)
+
     columns: dict[str, int] = {}
     entries = [_ngram_entries(names, columns) for names in (left, right)]
     a, b = (

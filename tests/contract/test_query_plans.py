@@ -145,6 +145,18 @@ def test_a_later_page_of_the_waiting_list(full: Database) -> None:
     assert "tasks" not in found.scanned
 
 
+@pytest.mark.parametrize("sort", ["created_at", "-created_at"])
+def test_the_newest_and_the_oldest_tasks(full: Database, sort: str) -> None:
+    """A page by age comes from an index, however many tasks there are."""
+    with full.read() as unit:
+        after = unit.tasks.list(sort=sort, limit=200).next_after
+    for cursor in (None, after):
+        with asked(full) as (unit, plans):
+            assert len(unit.tasks.list(sort=sort, after=cursor).items) == 50
+        assert "ix_tasks_created_at_task_id" in Plans(plans).indexes
+        assert Plans(plans).sorted_rows <= 50
+
+
 def test_the_status_of_the_personnel(full: Database) -> None:
     """Old sessions and finished work are not read."""
     with asked(full) as (unit, plans):

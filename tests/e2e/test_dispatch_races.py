@@ -41,7 +41,7 @@ from tests.reference import allocators as reference
 # One process imports everything once, and the racers are forks of it, so that they live longer than they start.
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["tests.racing"])
-SECONDS = float(os.environ.get("RACE_SECONDS", "8"))
+SECONDS = float(os.environ.get("RACE_SECONDS", "5"))
 CLIENTS, WORKERS = 3, 2
 KILL_EVERY_SECONDS = 1.0
 ROUNDS = 200

@@ -82,6 +82,7 @@ tasks = table(
     Index("ix_tasks_overview", "status", "queue", "priority_level", "processing_status", "deleted_at", "enqueued_at"),
     Index(None, "dispatch_key", "rank_at", "task_id", **only_where("dispatch_key IS NOT NULL")),
     Index(None, "dispatch_key", "enqueued_at", "task_id", **only_where("dispatch_key IS NOT NULL")),
+    Index(None, "created_at", "task_id"),
     Index(None, "due_at", **only_where("due_at IS NOT NULL")),
     Index(None, "rank_at", "task_id", **only_where("status IN ('pending', 'in_progress')")),
     Index(None, "processing_due_at", "task_id", **only_where("processing_due_at IS NOT NULL")),
