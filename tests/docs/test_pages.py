@@ -124,6 +124,11 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_word_stands_where_a_measurement_should(page: Path) -> None:
+    assert not re.findall(r"^[A-Z_]{4,}$|\b(?:TODO|TBD|FIXME)\b", page.read_text("utf-8"), re.MULTILINE)
+
+
 def test_every_setting_and_feature_is_described() -> None:
     assert all(info.description for info in Settings.model_fields.values())
     text = (ROOT / "docs" / "features.md").read_text()
