@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from uuid_utils import uuid7
 
 from assignment_engine.domain.background import JobKind, Lane, Run
@@ -217,7 +217,12 @@ class JobEngine:
         from dbos import DBOS
 
         def step(name: str, work: Callable[[], Any]) -> Any:
-            return DBOS.run_step({"name": name}, work)
+            try:
+                return DBOS.run_step({"name": name}, work)
+            except DBAPIError as exc:  # of the engine's own tables; the store speaks for those of the work
+                raise DatabaseUnavailableError(
+                    f"the job engine's database cannot be used ({type(exc).__name__})"
+                ) from exc
 
         def job(job_id: str, attempt: int, kind: str) -> None:
             self._runner.run(Run(job_id, attempt, JobKind(kind)), step)

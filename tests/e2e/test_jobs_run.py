@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -140,6 +141,17 @@ def test_jobs_that_wait_survive_the_loss_of_the_engines_own_tables(sqlite_databa
         path.unlink()
     with running(sqlite_database, tmp_path) as jobs:
         assert jobs.until_ended(waiting).status is JobStatus.COMPLETED
+
+
+def test_a_job_whose_checkpoint_cannot_be_written_begins_anew(sqlite_database: Database, tmp_path: Path) -> None:
+    """That the engine's own tables are away for a moment is not the fault of the work."""
+    with running(sqlite_database, tmp_path) as jobs, closing(sqlite3.connect(tmp_path / "jobs.db")) as tables:
+        job = jobs.submit(steps=2, seconds=0.5)
+        jobs.until(lambda: jobs.begun(job))
+        tables.execute("ALTER TABLE operation_outputs RENAME TO away")
+        jobs.until(lambda: jobs.get(job).attempts >= 2)
+        tables.execute("ALTER TABLE away RENAME TO operation_outputs")
+        assert jobs.until_ended(job).status is JobStatus.COMPLETED
 
 
 def test_an_engine_whose_database_is_away_can_be_started_later(sqlite_database: Database, tmp_path: Path) -> None:
