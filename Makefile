@@ -63,11 +63,11 @@ evaluate: $(RUNTIME)  ## what two public logs teach, in tables; EVALUATION_DATA 
 	  "$$EVALUATION_DATA/sip-task-effort/Sip-task-info.csv"
 
 .PHONY: audit fuzz
-audit: $(AUDIT)  ## bandit over the code, pip-audit over both lock files; the latter asks pypi.org for known weaknesses
+audit: $(AUDIT)  ## bandit over the code, pip-audit over both lock files; the latter asks a public service for known weaknesses
 	.venv-audit/bin/bandit --quiet --configfile pyproject.toml --recursive assignment_engine webapp
 	.venv-audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
 	  -r requirements.lock -r requirements-test.lock || { \
-	  echo "pip-audit has found a weakness or could not ask pypi.org; the lines above say which"; exit 1; }
+	  echo "pip-audit has found a weakness or could not ask its service; the lines above say which"; exit 1; }
 
 fuzz: $(FUZZ)  ## mutated CSV files and bundles, a minute each; FUZZ_ARGS="-max_total_time=600"
 	.venv-fuzz/bin/python -m fuzz.csv_import $(FUZZ_ARGS)

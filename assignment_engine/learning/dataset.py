@@ -79,7 +79,7 @@ def read_dataset(source: Path | pd.DataFrame, *, now: datetime | None = None) ->
     InvalidInputError
         If a column is missing or a value is not what its column holds.
     """
-    frame = _read(source) if isinstance(source, Path) else source
+    frame = cells_of(source) if isinstance(source, Path) else source
     names = _feature_columns(frame)
     decided_at = _instants(frame, "decided_at", required=True)
     good, known_at = _outcomes(frame, decided_at, now)
@@ -100,7 +100,14 @@ def read_dataset(source: Path | pd.DataFrame, *, now: datetime | None = None) ->
     return data.take(np.lexsort((data.decision, decided_at)))
 
 
-def _read(path: Path) -> pd.DataFrame:
+def cells_of(path: Path) -> pd.DataFrame:
+    """The cells of a CSV file as texts; empty ones are missing.
+
+    Raises
+    ------
+    InvalidInputError
+        If it cannot be read, or is not CSV in UTF-8.
+    """
     import pandas as pd  # noqa: PLC0415  (takes a second to import)
 
     try:

@@ -11,7 +11,6 @@ from pydantic import Field
 from assignment_engine.domain.errors import BundleError, InvalidInputError, PromotionRefusedError
 from assignment_engine.domain.records import Record
 from assignment_engine.learning.eta import KIND, EtaModel
-from assignment_engine.learning.keeping import MANIFEST, kind_of
 from assignment_engine.learning.seats import FieldGain, Seat, SeatChange
 
 QUANTILES = ("p50", "p90")
@@ -69,13 +68,7 @@ def rollback_eta(model_dir: Path, *, now: datetime, reason: str | None = None) -
     BundleError
         If none is on record, or it cannot be used any more; the champion stays.
     """
-    seat = Seat(model_dir, KIND)
-    previous = seat.before()
-    if previous is None:
-        raise BundleError(f"{model_dir}: no earlier ETA model is on record")
-    EtaModel.load(model_dir / previous)
-    change = SeatChange(at=now, kind=KIND, action="rollback", bundle=previous, previous=seat.holder(), reason=reason)
-    return seat.give(change)
+    return Seat(model_dir, KIND).give_back(EtaModel.load, now=now, reason=reason)
 
 
 def evidence_of(model: EtaModel) -> tuple[FieldGain, ...]:
@@ -96,12 +89,8 @@ def evidence_of(model: EtaModel) -> tuple[FieldGain, ...]:
 
 def listed_eta(model_dir: Path) -> tuple[ListedEta, ...]:
     """All ETA models of the directory, the newest first; those that cannot be used last."""
-    try:
-        present = Seat(model_dir, KIND).holder()
-    except BundleError:
-        present = None
-    paths = (path.parent for path in sorted(model_dir.glob(f"*/{MANIFEST}")))
-    found = [_listed(path, present) for path in paths if kind_of(path) == KIND]
+    paths, present = Seat(model_dir, KIND).candidates()
+    found = [_listed(path, present) for path in paths]
     return tuple(sorted(found, key=lambda entry: str(entry.about.get("created_at", "")), reverse=True))
 
 

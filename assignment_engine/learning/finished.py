@@ -11,7 +11,7 @@ import numpy as np
 
 from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.features.arrays import Bools, Floats, Ints, floats
-from assignment_engine.learning.dataset import Instants
+from assignment_engine.learning.dataset import Instants, cells_of
 from assignment_engine.learning.train import small_split
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def read_finished(source: Path | pd.DataFrame) -> Finished:
     InvalidInputError
         If a column is missing or a value is not what its column holds.
     """
-    frame = _read(source) if isinstance(source, Path) else source
+    frame = cells_of(source) if isinstance(source, Path) else source
     for name in COLUMNS:
         if name not in frame:
             raise InvalidInputError.at(f"/{name}", f"expected a column; finished tasks have {', '.join(COLUMNS)}")
@@ -84,17 +84,6 @@ def read_finished(source: Path | pd.DataFrame) -> Finished:
         known_at=_instants(frame, "completed_at"),
     )
     return finished.take(np.argsort(finished.created_at, kind="stable"))
-
-
-def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415  (takes a second to import)
-
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    except OSError as exc:
-        raise InvalidInputError.at("", f"cannot read {path.name}: {exc.strerror or exc}") from exc
-    except ValueError as exc:
-        raise InvalidInputError.at("", f"{path.name} is not CSV in UTF-8: {exc}") from exc
 
 
 def _names(frame: pd.DataFrame) -> list[str | None]:

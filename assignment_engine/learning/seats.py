@@ -10,9 +10,10 @@ from __future__ import annotations
 import fcntl
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
@@ -20,6 +21,7 @@ from uuid import uuid4
 from assignment_engine.domain.errors import BundleError
 from assignment_engine.domain.records import Record
 from assignment_engine.domain.types import ID_PATTERN, Count, Instant, Number
+from assignment_engine.learning.keeping import MANIFEST, kind_of
 
 Stamp = tuple[str, int, int, int]
 
@@ -111,6 +113,32 @@ class Seat:
             fresh.replace(self.file)
             self._complete_record()
         return change
+
+    def give_back(self, load: Callable[[Path], object], *, now: datetime, reason: str | None) -> SeatChange:
+        """Make the champion before the present one the champion again, if `load` can read it.
+
+        Raises
+        ------
+        BundleError
+            If none is on record, or it cannot be used any more; the champion stays.
+        """
+        previous = self.before()
+        if previous is None:
+            raise BundleError(f"{self.model_dir}: no earlier {self.kind} model is on record")
+        load(self.model_dir / previous)
+        present = self.holder()
+        return self.give(
+            SeatChange(at=now, kind=self.kind, action="rollback", bundle=previous, previous=present, reason=reason)
+        )
+
+    def candidates(self) -> tuple[list[Path], str | None]:
+        """The models of this kind, usable or not, and the champion's name, if that can be read."""
+        try:
+            present = self.holder()
+        except BundleError:
+            present = None
+        paths = (path.parent for path in sorted(self.model_dir.glob(f"*/{MANIFEST}")))
+        return [path for path in paths if kind_of(path) == self.kind], present
 
     def changes(self) -> tuple[SeatChange, ...]:
         """Everything on record, oldest first."""

@@ -12,7 +12,6 @@ from assignment_engine.domain.errors import BundleError, InvalidInputError, Prom
 from assignment_engine.domain.records import Record
 from assignment_engine.features.arrays import Floats
 from assignment_engine.learning.finished import Finished
-from assignment_engine.learning.keeping import MANIFEST, kind_of
 from assignment_engine.learning.seats import FieldGain, Seat, SeatChange
 from assignment_engine.learning.triage import FIELDS
 from assignment_engine.learning.triage_bundle import (
@@ -112,13 +111,7 @@ def rollback_triage(model_dir: Path, *, now: datetime, reason: str | None = None
     BundleError
         If none is on record, or it cannot be used any more; the champion stays.
     """
-    seat = Seat(model_dir, KIND)
-    previous = seat.before()
-    if previous is None:
-        raise BundleError(f"{model_dir}: no earlier triage model is on record")
-    load_triage(model_dir / previous)
-    change = SeatChange(at=now, kind=KIND, action="rollback", bundle=previous, previous=seat.holder(), reason=reason)
-    return seat.give(change)
+    return Seat(model_dir, KIND).give_back(load_triage, now=now, reason=reason)
 
 
 def gains(challenger: TriageBundle, champion: TriageBundle | None, finished: Finished) -> tuple[FieldGain, ...]:
@@ -154,12 +147,8 @@ def _usual_losses(bundle: TriageBundle, name: str, tasks: Finished) -> Floats:
 
 def listed_triage(model_dir: Path) -> tuple[ListedTriage, ...]:
     """All triage models of the directory, the newest first; those that cannot be used last."""
-    try:
-        present = Seat(model_dir, KIND).holder()
-    except BundleError:
-        present = None
-    paths = (path.parent for path in sorted(model_dir.glob(f"*/{MANIFEST}")))
-    found = [_listed(path, present) for path in paths if kind_of(path) == KIND]
+    paths, present = Seat(model_dir, KIND).candidates()
+    found = [_listed(path, present) for path in paths]
     return tuple(sorted(found, key=lambda entry: -entry.manifest.created_at.timestamp() if entry.manifest else 0.0))
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from assignment_engine.scoring.forest.kernels import kernels
+
 ROOT = Path(__file__).parents[2]
 EMPLOYEES = ROOT / "docs" / "examples" / "employees.csv"
 TASKS = ROOT / "docs" / "examples" / "tasks.csv"
@@ -157,6 +159,9 @@ def test_compiling_ahead_says_what_for() -> None:
         "compiled: scoring with lightgbm default-1",
         "compiled: the search of the optimal method",
     ]
+    stamp = kernels(32).stamp
+    assert stamp is not None
+    assert stamp.exists()
 
 
 def test_token_prints_a_token_and_nothing_else(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Dispatch and finalize, as everything that two instances can do to two tasks and two people: no state is wrong.
 
-``MODEL_DEPTH=all pytest -s tests/model`` looks at every state there is, which takes about half an hour;
-``MODEL_DEPTH=6`` at those that are six steps away.
+``MODEL_DEPTH=all pytest -s tests/model`` goes on until there is no other state;
+``MODEL_DEPTH=6`` looks at those that are six steps away, in about a minute.
 """
 
 from __future__ import annotations
