@@ -23,7 +23,7 @@ from assignment_engine.store.outbox import Outbox
 from assignment_engine.store.responses import Responses
 from assignment_engine.store.sessions import Sessions
 
-_LOCK = re.compile(r"\s+FOR (?:NO KEY )?UPDATE(?: OF \w+)?(?: SKIP LOCKED)?")
+_LOCK = re.compile(r"(\s+FOR (?:NO KEY )?UPDATE)(?: OF (\w+(?:, \w+)*))?( SKIP LOCKED)?")
 LATE_SECONDS = 0.5
 # Attributes of the product's classes are replaced here, which mypy rightly refuses everywhere else.
 _set: Callable[[Any, str, Any], None] = setattr
@@ -46,22 +46,33 @@ class Breakage:
 
 def _without_locks(table: str) -> None:
     """No row of this table is ever locked by reading it."""
-    reads = re.compile(rf"\bFROM {table}\b")
 
     def strip(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
-        return (_LOCK.sub("", statement) if reads.search(statement) else statement), parameters
+        return without_lock(statement, table), parameters
 
     event.listen(Engine, "before_cursor_execute", strip, retval=True)
 
 
+def without_lock(statement: str, table: str) -> str:
+    """The statement with the rows of this table unlocked; where it names no tables to lock, it locks the first."""
+    read = re.search(r"\bFROM (\w+)", statement)
+
+    def left(lock: re.Match[str]) -> str:
+        named = lock[2].split(", ") if lock[2] else [read[1]] if read else []
+        others = ", ".join(name for name in named if name != table)
+        return f"{lock[1]}{f' OF {others}' if lock[2] else ''}{lock[3] or ''}" if others else ""
+
+    return _LOCK.sub(left, statement)
+
+
 def _without_session_fence() -> None:
-    seen, held = Sessions.seen, work._held
+    seen, require_own = Sessions.seen, work._require_own
 
     def any_session(self: Sessions, employee_id: str, _session: str | None, now: datetime) -> bool:
         return seen(self, employee_id, None, now)
 
     _set(Sessions, "seen", any_session)
-    _set(work, "_held", lambda unit, found, actor: held(unit, found, replace(actor, session=None)))
+    _set(work, "_require_own", lambda held, actor, *who: require_own(held, replace(actor, session=None), *who))
 
 
 def _without_outage_rule() -> None:
@@ -76,6 +87,7 @@ def _without_outage_rule() -> None:
 
 
 def _without_capacity_guard() -> None:
+    _set(recording, "_refuse_beyond", lambda *_: None)
     _set(recording, "_ADD_GUARDED_LOAD", recording._ADD_LOAD)
 
 

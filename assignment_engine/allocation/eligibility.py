@@ -25,14 +25,20 @@ class Eligibility:
 
     def candidates(self, task: int, loads: Loads) -> Ints:
         """Indices of the employees that no rule blocks, ascending."""
-        blocked = np.zeros(len(self.problem.employees), dtype=bool)
+        found: Ints = self.allowed(np.array([task]), loads)[0].nonzero()[0]
+        return found
+
+    def allowed(self, tasks: Ints, loads: Loads) -> Bools:
+        """Which employees no rule blocks, shape (k, m)."""
+        blocked = np.zeros((len(tasks), len(self.problem.employees)), dtype=bool)
         for rule in self.rules:
-            mask = rule.blocked(task, loads)
+            mask = rule.blocked(tasks, loads)
             if mask is not None:
                 blocked |= mask
-        return (~blocked).nonzero()[0]
+        return ~blocked
 
     def obstacles(self, task: int, loads: Loads) -> list[tuple[Rule, Bools]]:
         """Each rule that blocks anybody, with whom it blocks, shape (m,)."""
-        masks = [(rule, rule.blocked(task, loads)) for rule in self.rules]
-        return [(rule, mask) for rule, mask in masks if mask is not None and mask.any()]
+        masks = [(rule, rule.blocked(np.array([task]), loads)) for rule in self.rules]
+        everyone = (1, len(self.problem.employees))
+        return [(rule, np.broadcast_to(mask, everyone)[0]) for rule, mask in masks if mask is not None and mask.any()]

@@ -11,7 +11,8 @@ import numpy as np
 from assignment_engine.allocation.problem import AllocationProblem
 from assignment_engine.domain.live import Live
 from assignment_engine.domain.plans import Change, Obstacle
-from assignment_engine.features.arrays import Bools, Floats
+from assignment_engine.domain.records import Employee
+from assignment_engine.features.arrays import Bools, Floats, Ints, floats
 from assignment_engine.features.pairs import Loads
 
 
@@ -28,8 +29,8 @@ class _LiveRule:
     def changes(self, task: int, employee: int, loads: Loads) -> list[Change]:
         return []
 
-    def _mask(self, blocks: Callable[[str], bool]) -> Bools:
-        return np.array([blocks(e.employee_id) for e in self.problem.employees], dtype=bool)
+    def _mask(self, blocks: Callable[[Employee], bool]) -> Bools:
+        return np.array([blocks(employee) for employee in self.problem.employees], dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class PresenceRule(_LiveRule):
 
     @cached_property
     def _absent(self) -> Bools:
-        return self._mask(lambda employee_id: employee_id not in self.live.free_units)
+        return self._mask(lambda e: e.employee_id not in self.live.free_units)
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
         return self._absent
 
     def detail(self, task: int, employee: int, loads: Loads) -> str:
@@ -55,9 +56,16 @@ class UnitsRule(_LiveRule):
 
     code: Obstacle = Obstacle.UNITS
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
-        needed, left = self.problem.tasks[task].units, self.live.free_units
-        return self._mask(lambda employee_id: left.get(employee_id, needed) < needed)
+    @cached_property
+    def _left(self) -> Floats:
+        return floats([self.live.free_units.get(e.employee_id, np.inf) for e in self.problem.employees])
+
+    @cached_property
+    def _needed(self) -> Floats:
+        return floats([task.units for task in self.problem.tasks])
+
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
+        return self._left < self._needed[tasks, None]
 
     def detail(self, task: int, employee: int, loads: Loads) -> str:
         left = self.live.free_units.get(self.problem.employees[employee].employee_id, 0)
@@ -70,9 +78,11 @@ class QueueRule(_LiveRule):
 
     code: Obstacle = Obstacle.QUEUE
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
-        queue = self.problem.tasks[task].queue
-        return np.array([bool(e.queues) and queue not in e.queues for e in self.problem.employees], dtype=bool)
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
+        return np.array([self._serve_others(self.problem.tasks[task].queue) for task in tasks.tolist()])
+
+    def _serve_others(self, queue: str) -> Bools:
+        return self._mask(lambda e: bool(e.queues) and queue not in e.queues)
 
     def detail(self, task: int, employee: int, loads: Loads) -> str:
         return f"does not serve queue {self.problem.tasks[task].queue}"
@@ -84,11 +94,10 @@ class ScheduleRule(_LiveRule):
 
     code: Obstacle = Obstacle.SCHEDULED
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
-        scheduled = self.problem.tasks[task].scheduled_date
-        if scheduled is None or scheduled <= self.problem.now.date():
-            return None
-        return np.ones(len(self.problem.employees), dtype=bool)
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
+        dates = [self.problem.tasks[task].scheduled_date for task in tasks.tolist()]
+        today = self.problem.now.date()
+        return np.array([[scheduled is not None and scheduled > today] for scheduled in dates])
 
     def detail(self, task: int, employee: int, loads: Loads) -> str:
         return f"must wait until {self.problem.tasks[task].scheduled_date}"
@@ -100,9 +109,12 @@ class ReservedRule(_LiveRule):
 
     code: Obstacle = Obstacle.RESERVED
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
-        preferred = self.live.reserved.get(self.problem.tasks[task].task_id)
-        return None if preferred is None else self._mask(lambda employee_id: employee_id != preferred)
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
+        return np.array([self._others(self.problem.tasks[task].task_id) for task in tasks.tolist()])
+
+    def _others(self, task_id: str) -> Bools:
+        preferred = self.live.reserved.get(task_id)
+        return self._mask(lambda e: preferred is not None and e.employee_id != preferred)
 
     def detail(self, task: int, employee: int, loads: Loads) -> str:
         return f"must wait: {self.live.reserved[self.problem.tasks[task].task_id]} is asked first"

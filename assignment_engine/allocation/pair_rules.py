@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from assignment_engine.allocation.problem import AllocationProblem
 from assignment_engine.domain.constraints import Pair
 from assignment_engine.domain.plans import Change, Obstacle
-from assignment_engine.features.arrays import Bools, Floats, floats
+from assignment_engine.features.arrays import Bools, Floats, Ints, floats
 from assignment_engine.features.pairs import Loads
 
 
@@ -25,7 +25,10 @@ class PairRule:
         self._forbidden = _by_task(problem, problem.constraints.forbidden)
         self._required = _by_task(problem, problem.constraints.required)
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
+        return _stacked([self._blocked(task) for task in tasks.tolist()])
+
+    def _blocked(self, task: int) -> Bools | None:
         elsewhere = self._required_elsewhere(task)
         return _mask(self._forbidden, task, len(self._problem.employees)) if elsewhere is None else elsewhere
 
@@ -65,8 +68,8 @@ class RejectionRule:
         self._people = len(problem.employees)
         self._rejected = _by_task(problem, problem.rejections)
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
-        return _mask(self._rejected, task, self._people)
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
+        return _stacked([_mask(self._rejected, task, self._people) for task in tasks.tolist()])
 
     def sizes(self, task: int, loads: Loads) -> Floats:
         return np.full(self._people, np.inf)
@@ -83,8 +86,8 @@ class DependencyRule:
     problem: AllocationProblem
     code: Obstacle = Obstacle.DEPENDENCY
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
-        return np.ones(len(self.problem.employees), dtype=bool) if self.problem.unfinished[task] else None
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
+        return np.array([[bool(self.problem.unfinished[task])] for task in tasks.tolist()])
 
     def _waits_for(self, task: int) -> str:
         return ", ".join(self.problem.unfinished[task])
@@ -110,6 +113,14 @@ def _by_task(problem: AllocationProblem, pairs: Iterable[Pair]) -> dict[int, lis
         if task_id in task_row and employee_id in employee_row:
             by_task[task_row[task_id]].append(employee_row[employee_id])
     return dict(by_task)
+
+
+def _stacked(masks: Sequence[Bools | None]) -> Bools | None:
+    """One row for each task; None when nobody is blocked from any."""
+    someone = next((mask for mask in masks if mask is not None), None)
+    if someone is None:
+        return None
+    return np.array([np.zeros_like(someone) if mask is None else mask for mask in masks])
 
 
 def _mask(by_task: dict[int, list[int]], task: int, people: int) -> Bools | None:

@@ -27,7 +27,7 @@ class AvailabilityRule:
     def _away(self) -> Bools:
         return np.array([not e.availability_status.eligible for e in self.problem.employees], dtype=bool)
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
         return self._away
 
     def sizes(self, task: int, loads: Loads) -> Floats:
@@ -47,8 +47,8 @@ class CapacityRule:
     problem: AllocationProblem
     code: Obstacle = Obstacle.CAPACITY
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
-        return np.asarray(self._missing(task, loads) > 0)
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
+        return loads.seconds + self.problem.needed_for(tasks) > self.problem.capacity
 
     def _missing(self, task: int, loads: Loads) -> Ints:
         """Seconds of capacity that are missing, shape (m,)."""
@@ -72,7 +72,7 @@ class MaxAssignmentsRule:
     limit: int
     code: Obstacle = Obstacle.MAX_ASSIGNMENTS
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
         return loads.count >= self.limit
 
     def sizes(self, task: int, loads: Loads) -> Floats:
@@ -104,9 +104,8 @@ class MinimumLevelRule:
         names = sorted(own.keys() | self._general.keys())
         return tuple((name, max(own.get(name, 0.0), self._general.get(name, 0.0))) for name in names)
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
-        minimum = self._minimum(task)
-        return self._lack(minimum) > 0.0 if minimum else None
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
+        return np.array([self._lack(self._minimum(task)) > 0.0 for task in tasks.tolist()])
 
     def sizes(self, task: int, loads: Loads) -> Floats:
         return self._lack(self._minimum(task))
@@ -140,10 +139,11 @@ class DepartmentRule:
     def __init__(self, problem: AllocationProblem) -> None:
         self._problem = problem
         self._departments = np.array([e.department or "" for e in problem.employees], dtype=object)
+        self._wanted = np.array([task.department or "" for task in problem.tasks], dtype=object)
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
-        wanted = self._problem.tasks[task].department
-        return None if wanted is None else np.asarray(self._departments != wanted, dtype=bool)
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
+        wanted = self._wanted[tasks, None]
+        return np.asarray((self._departments != wanted) & (wanted != ""), dtype=bool)
 
     def sizes(self, task: int, loads: Loads) -> Floats:
         return np.full(len(self._problem.employees), 0.75)
@@ -171,8 +171,8 @@ class ShiftEndRule:
         """Hours by which the work is too long for the shift, shape (m,)."""
         return self._problem.needed(task) / SECONDS_PER_HOUR - self._left
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
-        return np.asarray(self._missing(task) > 0.0)
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
+        return self._problem.needed_for(tasks) / SECONDS_PER_HOUR - self._left > 0.0
 
     def sizes(self, task: int, loads: Loads) -> Floats:
         return self._missing(task) / SHIFT_HOURS

@@ -76,6 +76,10 @@ class AllocationProblem:
         """Seconds that `task` takes: shape (m,) where they differ per person, otherwise a scalar array."""
         return np.asarray(self.seconds[task])
 
+    def needed_for(self, tasks: Ints) -> Ints:
+        """The same for k tasks: shape (k, m), or (k, 1) where it is the same for everybody."""
+        return self.seconds[tasks] if self.seconds.ndim == 2 else self.seconds[tasks, None]
+
     def needed_by(self, task: int, employee: int) -> int:
         """Seconds that `task` takes from `employee`."""
         return int(self.seconds[task, employee] if self.seconds.ndim == 2 else self.seconds[task])
@@ -192,7 +196,7 @@ def _refuse_unknown_pairs(constraints: Constraints, tasks: Sequence[Task], emplo
 
 def refuse_cycles(tasks: Sequence[Task]) -> None:
     """Raise InvalidInputError naming the members when tasks wait for each other in a circle."""
-    waits_for = {task.task_id: task.dependencies for task in tasks}
+    waits_for = {task.task_id: task.dependencies for task in tasks if task.dependencies}
     row = {task.task_id: i for i, task in enumerate(tasks)}
     settled: set[str] = set()
     for start in waits_for:

@@ -16,7 +16,7 @@ from assignment_engine.allocation.person_rules import (
 )
 from assignment_engine.allocation.problem import AllocationProblem
 from assignment_engine.domain.plans import Change, Obstacle
-from assignment_engine.features.arrays import Bools, Floats
+from assignment_engine.features.arrays import Bools, Floats, Ints
 from assignment_engine.features.pairs import Loads
 
 
@@ -26,8 +26,8 @@ class Rule(Protocol):
     @property
     def code(self) -> Obstacle: ...
 
-    def blocked(self, task: int, loads: Loads) -> Bools | None:
-        """Who cannot take `task`, shape (m,); None when nobody is blocked."""
+    def blocked(self, tasks: Ints, loads: Loads) -> Bools | None:
+        """Who cannot take which of k tasks: shape (k, m), or one that is broadcast to it; None: nobody is blocked."""
         ...
 
     def sizes(self, task: int, loads: Loads) -> Floats:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -46,13 +46,29 @@ class Session:
 
 @dataclass(frozen=True)
 class Held:
-    """An assignment whose person and task are locked, and what is known of both."""
+    """An assignment that is locked with its person and its task, and what is known of them.
+
+    Parameters
+    ----------
+    session_id : the open session of the person.
+    is_waited_for : whether other tasks depend on this one.
+    now : when all this was read.
+    """
 
     assignment: Assignment
     taken: TakenFacts
     task: TaskFacts
+    carried: PersonFacts
+    session_id: str | None
     queue: Queue
     is_waited_for: bool
+    now: datetime
+
+    @property
+    def locked(self) -> Locked:
+        """What need not be read again."""
+        found = self.assignment
+        return Locked({found.employee_id: self.carried}, {found.task_id: self.task}, {found.id: self.taken})
 
 
 @dataclass(frozen=True)
@@ -94,8 +110,7 @@ class Locked:
     assignments: Mapping[str, TakenFacts] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Spot:
+class Spot(NamedTuple):
     """A waiting task as it stands in its queue; the record is the same while none of this changes."""
 
     task_id: str

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -226,6 +227,7 @@ def _instant_reader(*, end_of_day: bool) -> Any:
     return read
 
 
+@lru_cache(maxsize=10_000)
 def canonical_skill(name: str) -> str:
     """Lower case with single spaces: the form in which skills are compared."""
     return " ".join(name.lower().split())

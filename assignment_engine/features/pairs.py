@@ -148,10 +148,9 @@ def build_pairs(
     priors : outcomes of everybody; by default the sum over `employees`.
     completed : ids of tasks that are done, beside those in `tasks`; other dependencies count as unfinished.
     """
-    skills = sorted({matcher.canonical(name) for task in tasks for name in task.required_skills or ()})
     departments = _index(task.department for task in tasks)
     categories = _index(category for e in employees if e.history for category in e.history.by_category)
-    requirements, requirement_of = _requirements(tasks, skills, matcher)
+    skills, requirements, requirement_of = _requirements(tasks, matcher)
     done = completed | {task.task_id for task in tasks if task.status is TaskStatus.COMPLETED}
     return Pairs(
         employee_ids=tuple(e.employee_id for e in employees),
@@ -254,22 +253,21 @@ def _success_table(employees: Sequence[Employee], categories: Mapping[str | None
     return table
 
 
-def _requirements(
-    tasks: Sequence[Task], skills: Sequence[str], matcher: SkillMatcher
-) -> tuple[tuple[Requirement, ...], Ints]:
-    """The distinct sets of required skills, and for each task the index of its set (−1 when not known)."""
-    column = {name: i for i, name in enumerate(skills)}
+def _requirements(tasks: Sequence[Task], matcher: SkillMatcher) -> tuple[list[str], tuple[Requirement, ...], Ints]:
+    """All required skills, their distinct sets, and for each task the index of its set (−1 when not known)."""
     keys: dict[tuple[tuple[str, float], ...], int] = {}
     of_task = np.full(len(tasks), -1, dtype=np.int64)
     for row, task in enumerate(tasks):
         if task.required_skills is not None:
-            key = tuple(sorted(matcher.levels(task.required_skills).items()))
+            key = matcher.requirement(task.required_skills)
             of_task[row] = keys.setdefault(key, len(keys))
+    skills = sorted({name for key in keys for name, _ in key})
+    column = {name: i for i, name in enumerate(skills)}
     requirements = tuple(
         Requirement(np.array([column[name] for name, _ in key], dtype=np.int64), floats([level for _, level in key]))
         for key in keys
     )
-    return requirements, of_task
+    return skills, requirements, of_task
 
 
 def _held_table(employees: Sequence[Employee], skills: Sequence[str], matcher: SkillMatcher) -> Floats:

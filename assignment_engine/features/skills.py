@@ -17,6 +17,7 @@ from assignment_engine.domain.errors import ConfigurationError
 from assignment_engine.domain.types import canonical_skill
 from assignment_engine.features.arrays import Floats, Ints, floats
 
+MOST_REQUIREMENTS = 10_000
 SMALL_TABLE = 2500
 SIMILAR = 0.8
 SHORTEST_SIMILAR_TOKEN = 4
@@ -28,6 +29,7 @@ class SkillMatcher:
 
     def __init__(self, aliases: Mapping[str, Iterable[str]] | None = None) -> None:
         self._canonical: dict[str, str] = {}
+        self._requirements: dict[tuple[tuple[str, float], ...], tuple[tuple[str, float], ...]] = {}
         for name, others in (shipped_aliases() if aliases is None else aliases).items():
             for other in others:
                 self._unite(self.canonical(name), self.canonical(other))
@@ -57,30 +59,43 @@ class SkillMatcher:
             levels[key] = max(level, levels.get(key, 0.0))
         return levels
 
+    def requirement(self, skills: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+        """The same as something that can be compared: for equal requirements it is equal."""
+        given = tuple(skills.items())
+        if given not in self._requirements:
+            if len(self._requirements) >= MOST_REQUIREMENTS:
+                self._requirements.clear()
+            self._requirements[given] = tuple(sorted(self.levels(skills).items()))
+        return self._requirements[given]
+
     def similarity(self, required: Sequence[str], held: Sequence[str]) -> Floats:
         """Similarity of canonical names, shape (required, held): 1 for the same, n-gram cosine from 0.8 up, else 0."""
-        column = {name: j for j, name in enumerate(held)}
-        same = np.zeros((len(required), len(held)))
-        for i, name in enumerate(required):
-            if name in column:
-                same[i, column[name]] = 1.0
-        rows = [i for i, name in enumerate(required) if _comparable(name)]
-        columns = [j for j, name in enumerate(held) if _comparable(name)]
-        if rows and columns:
-            cosine = _known_cosine(tuple(required[i] for i in rows), tuple(held[j] for j in columns))
-            near = np.where(cosine >= SIMILAR, np.minimum(cosine, 1.0), 0.0)
-            same[np.ix_(rows, columns)] = np.maximum(same[np.ix_(rows, columns)], near)
-        return same
+        return _known_similarity(tuple(required), tuple(held))
 
 
-def _known_cosine(left: tuple[str, ...], right: tuple[str, ...]) -> Floats:
+def _known_similarity(required: tuple[str, ...], held: tuple[str, ...]) -> Floats:
     """The same names come again with every task and person, so that small tables are kept."""
-    return _kept_cosine(left, right) if len(left) * len(right) <= SMALL_TABLE else _cosine(left, right)
+    return _kept_similarity(required, held) if len(required) * len(held) <= SMALL_TABLE else _similarity(required, held)
 
 
 @lru_cache(maxsize=1024)
-def _kept_cosine(left: tuple[str, ...], right: tuple[str, ...]) -> Floats:
-    return _cosine(left, right)
+def _kept_similarity(required: tuple[str, ...], held: tuple[str, ...]) -> Floats:
+    return _similarity(required, held)
+
+
+def _similarity(required: tuple[str, ...], held: tuple[str, ...]) -> Floats:
+    column = {name: j for j, name in enumerate(held)}
+    same = np.zeros((len(required), len(held)))
+    for i, name in enumerate(required):
+        if name in column:
+            same[i, column[name]] = 1.0
+    rows = [i for i, name in enumerate(required) if _comparable(name)]
+    columns = [j for j, name in enumerate(held) if _comparable(name)]
+    if rows and columns:
+        cosine = _cosine([required[i] for i in rows], [held[j] for j in columns])
+        near = np.where(cosine >= SIMILAR, np.minimum(cosine, 1.0), 0.0)
+        same[np.ix_(rows, columns)] = np.maximum(same[np.ix_(rows, columns)], near)
+    return same
 
 
 def _cosine(left: Sequence[str], right: Sequence[str]) -> Floats:

@@ -6,43 +6,33 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, select
+from sqlalchemy import Row, select
 from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.assignments import ACTIVE, Advance, Assignment, AssignmentStatus
 from assignment_engine.domain.constraints import Pair
 from assignment_engine.domain.errors import NotFoundError
-from assignment_engine.domain.live import Held, Locked, TakenFacts
-from assignment_engine.domain.queues import Queue
+from assignment_engine.domain.live import Held, Locked
 from assignment_engine.domain.records import StoredTask
 from assignment_engine.domain.stored import Page, TrainingRow
 from assignment_engine.domain.worklists import HistoryEntry, Ticket
+from assignment_engine.store.batch import Batch
+from assignment_engine.store.holding import COLUMNS, hold
 from assignment_engine.store.paging import fetch_page
-from assignment_engine.store.recording import lock_task, record_advances, record_reopening
+from assignment_engine.store.recording import record_advances, record_reopening
 from assignment_engine.store.rows import rows_in
-from assignment_engine.store.tables import audit_log, queues, task_assignments, task_dependencies, tasks
+from assignment_engine.store.tables import audit_log, task_assignments, tasks
 
-_RENAMED = {"id": "assignment_id", "method": "assignment_method", "score": "assignment_score"}
-_COLUMNS = {name: task_assignments.c[_RENAMED.get(name, name)] for name in Assignment.model_fields}
-_QUERY = select(*(column.label(name) for name, column in _COLUMNS.items()))
+_QUERY = select(*(column.label(name) for name, column in COLUMNS.items()))
 _ID = task_assignments.c.assignment_id
-_HELD = (
-    _QUERY.add_columns(task_assignments.c.seconds, task_assignments.c.units, task_assignments.c.context)
-    .add_columns(tasks.c.queue, queues.c.settings)
-    .add_columns(exists().where(task_dependencies.c.depends_on == task_assignments.c.task_id).label("waited_for"))
-    .join(tasks, tasks.c.task_id == task_assignments.c.task_id)
-    .outerjoin(queues, queues.c.name == tasks.c.queue)
-    .where(task_assignments.c.assignment_id == bindparam("held"))
-)
-_ACTIVE_ON = _QUERY.where(task_assignments.c.active_task_id == bindparam("task"))
-_SORTS = {name: _COLUMNS[name] for name in ("id", "status", "assigned_at", "completed_at", "created_at", "updated_at")}
+_SORTS = {name: COLUMNS[name] for name in ("id", "status", "assigned_at", "completed_at", "created_at", "updated_at")}
 
 
 class Assignments:
     """Assignments and their history."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, writes: Batch) -> None:
+        self._connection, self._writes = connection, writes
 
     def record(
         self,
@@ -68,26 +58,22 @@ class Assignments:
             If an assignment is no longer in the state that the event found, or a task is closed.
         """
         if advances:
-            record_advances(self._connection, advances, actor, decisions, locked or Locked())
+            record_advances(self._connection, self._writes, advances, actor, decisions, locked or Locked())
 
     def reopen(self, task: StoredTask, last: Assignment | None, now: datetime, actor: str) -> None:
         """A completed task waits again; `last` is the assignment that completed it, whose person is locked."""
         record_reopening(self._connection, task.task_id, last, now, actor)
 
-    def hold(self, assignment: Assignment) -> Held:
-        """Lock its task and read both again; its person is locked."""
-        facts = lock_task(self._connection, assignment.task_id)
-        if facts is None:
-            raise NotFoundError("task", assignment.task_id)
-        row = self._connection.execute(_HELD, {"held": assignment.id}).one()
-        found = _records([row])[0]
-        return Held(
-            assignment=found,
-            taken=TakenFacts(found.status, row.seconds, row.units, row.context),
-            task=facts,
-            queue=Queue(**row.settings) if row.settings else Queue(name=row.queue),
-            is_waited_for=bool(row.waited_for),
-        )
+    def hold(self, assignment_id: str) -> Held:
+        """The assignment, locked with its person and task, or NotFoundError."""
+        held = hold(self._connection, _ID, assignment_id)
+        if held is None:
+            raise NotFoundError("assignment", assignment_id)
+        return held
+
+    def hold_active_on(self, task_id: str) -> Held | None:
+        """The active assignment of a task, locked with its person; None when nobody has it."""
+        return hold(self._connection, task_assignments.c.active_task_id, task_id)
 
     def get(self, assignment_id: str) -> Assignment:
         """The assignment, or NotFoundError."""
@@ -116,7 +102,7 @@ class Assignments:
 
     def active_on(self, task_id: str) -> Assignment | None:
         """The active assignment of a task."""
-        found = _records(self._connection.execute(_ACTIVE_ON, {"task": task_id}).all())
+        found = self.active([task_id])
         return found[0] if found else None
 
     def of_session(self, employee_id: str, session_id: str) -> tuple[Assignment, ...]:
@@ -186,14 +172,14 @@ class Assignments:
     ) -> Page[Assignment]:
         """One page of assignments, the latest first by default."""
         filters = {"employee_id": employee_id, "task_id": task_id, "status": status}
-        query = _QUERY.where(*(_COLUMNS[name] == value for name, value in filters.items() if value is not None))
+        query = _QUERY.where(*(COLUMNS[name] == value for name, value in filters.items() if value is not None))
         return fetch_page(
             self._connection, query, _ID, _SORTS, _records, sort=sort, page=page, limit=limit, after=after
         )
 
 
 def _records(rows: Sequence[Row[Any]]) -> tuple[Assignment, ...]:
-    return tuple(Assignment(**{name: getattr(row, name) for name in _COLUMNS}) for row in rows)
+    return tuple(Assignment(**{name: getattr(row, name) for name in COLUMNS}) for row in rows)
 
 
 def _entry(row: Row[Any]) -> HistoryEntry:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.sql import bindparam
 from sqlalchemy.sql.dml import UpdateBase
 
+from assignment_engine.store.prepared import prepared_call
 from assignment_engine.store.rows import Values, key_of
 
 MOST_AT_ONCE = 64
@@ -56,9 +57,10 @@ class Batch:
         encoding = encodings[driver.encoding]
         with driver.cursor() as cursor:
             parts = [
-                cursor.mogrify(ready.sql, ready.bound(row)).decode(encoding)
+                cursor.mogrify(call, ready.bound(row)).decode(encoding)
                 for statement, rows in writes
                 for ready in [_ready(statement, self._connection.dialect)]
+                for call in [prepared_call(cursor, self._connection.info, ready.sql, ready.names)]
                 for row in rows
             ]
         self._connection.exec_driver_sql(";".join(parts), execution_options={"no_parameters": True})
@@ -69,6 +71,7 @@ class _Ready:
     """A statement as the driver takes it, and how its values are to be given."""
 
     sql: str
+    names: tuple[str, ...]
     defaults: Mapping[str, object]
     processors: Mapping[str, Callable[[Any], Any]]
 
@@ -84,12 +87,15 @@ def _ready(statement: UpdateBase, dialect: Dialect) -> _Ready:
     compiled: Any = statement.compile(dialect=dialect)
     found = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
     defaults = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-    return _Ready(str(compiled), defaults, {name: process for name, process in found.items() if process is not None})
+    names = tuple(name for name in compiled.binds if f"%({name})s" in str(compiled))
+    return _Ready(
+        str(compiled), names, defaults, {name: process for name, process in found.items() if process is not None}
+    )
 
 
 @lru_cache(maxsize=256)
 def _insert(table: Table, names: tuple[str, ...]) -> UpdateBase:
-    return insert(table).values({name: bindparam(name, type_=table.c[name].type) for name in names})
+    return insert(table).inline().values({name: bindparam(name, type_=table.c[name].type) for name in names})
 
 
 @lru_cache(maxsize=256)

@@ -13,6 +13,7 @@ from assignment_engine.domain.errors import DatabaseBusyError
 from assignment_engine.store import migrate
 from assignment_engine.store.dialects import BEGIN_OPTION, CLOCK_OPTION, Clock, make_engine, read_url
 from assignment_engine.store.errors import translate_errors_of, translated
+from assignment_engine.store.prepared import prepare_statements_of
 from assignment_engine.store.unit import UnitOfWork
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class Database:
         self._url = read_url(url)
         engine = make_engine(self._url)
         translate_errors_of(engine)
+        prepare_statements_of(engine)
         self.engine = engine.execution_options(**{CLOCK_OPTION: clock})
         self._writing = self.engine.execution_options(**{BEGIN_OPTION: "IMMEDIATE"})
         self._upgrade_lock = threading.Lock()

@@ -15,7 +15,10 @@ from sqlalchemy import event
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from assignment_engine.domain.errors import ConfigurationError, DatabaseBusyError
@@ -178,12 +181,14 @@ def _wait_to_write(connection: Connection, begin: str) -> None:
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:
-    # Times near the year 9999 cannot be read in a zone east of UTC.
-    _run_once(connection, "SET TIME ZONE 'UTC'")
+    # Times near the year 9999 cannot be read in a zone east of UTC. What is prepared is planned once and not again.
+    _run_once(connection, "SET TIME ZONE 'UTC'; SET plan_cache_mode = force_generic_plan")
 
 
 def _prepare_mariadb(connection: Any, _record: object) -> None:
     _run_once(connection, f"SET SESSION innodb_lock_wait_timeout = {MARIADB_LOCK_WAIT_SECONDS}")
+    # What a column cannot hold is refused, and never made to fit.
+    _run_once(connection, "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')")
 
 
 def _run_once(connection: Any, statement: str) -> None:
@@ -197,14 +202,16 @@ def database_now(connection: Connection) -> datetime:
 
     SQLite runs inside this process, so its clock is ours.
     """
+    is_asked = connection.get_execution_options().get(CLOCK_OPTION) is None and connection.dialect.name != "sqlite"
+    return moment_of(connection, connection.execute(_ASK_CLOCK).scalar_one() if is_asked else None)
+
+
+def moment_of(connection: Connection, read: datetime | None) -> datetime:
+    """The same, where a statement has `read` the clock `NOW` beside something else."""
     injected: Clock | None = connection.get_execution_options().get(CLOCK_OPTION)
     if injected is not None:
         return injected()
-    if connection.dialect.name == "sqlite":
-        return datetime.now(UTC)
-    clock = "clock_timestamp()" if connection.dialect.name == "postgresql" else "utc_timestamp(6)"
-    now: datetime = connection.execute(sa.select(sa.literal_column(clock, UtcDateTime()))).scalar_one()
-    return now
+    return datetime.now(UTC) if read is None else read
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -236,6 +243,24 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class _Clock(FunctionElement[datetime]):
+    """The clock of the database."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(_Clock)
+def _clock(_element: _Clock, compiler: SQLCompiler, **_options: Any) -> str:
+    return _CLOCKS.get(compiler.dialect.name, "NULL")
+
+
+NOW = _Clock()
+"""The clock within a statement; NULL on SQLite, which runs inside this process."""
+_CLOCKS = {"postgresql": "clock_timestamp()", "mysql": "utc_timestamp(6)", "mariadb": "utc_timestamp(6)"}
+_ASK_CLOCK = sa.select(NOW)
 
 
 def json_type() -> TypeEngine[Any]:

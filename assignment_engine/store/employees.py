@@ -12,11 +12,12 @@ from sqlalchemy.engine import Connection
 from assignment_engine.domain.errors import ActiveWorkError, NotFoundError, StaleVersionError
 from assignment_engine.domain.records import Employee, EmployeeHistory, StoredEmployee
 from assignment_engine.domain.stored import Page
-from assignment_engine.domain.types import whole_seconds
+from assignment_engine.domain.types import Availability, whole_seconds
 from assignment_engine.store.dialects import database_now
 from assignment_engine.store.free import refresh_free
-from assignment_engine.store.history import histories_of, history_of
+from assignment_engine.store.history import COUNTS, histories_of, history_of
 from assignment_engine.store.paging import fetch_page
+from assignment_engine.store.prepared import PREPARED
 from assignment_engine.store.rows import (
     Values,
     add_rows,
@@ -28,7 +29,7 @@ from assignment_engine.store.rows import (
     update_rows,
 )
 from assignment_engine.store.sessions import close_session
-from assignment_engine.store.tables import employees
+from assignment_engine.store.tables import employee_history, employees
 
 _KIND = "employee"
 _PLAIN = (
@@ -56,7 +57,13 @@ _ANY_FREE = (
     .where(employees.c.free_at <= bindparam("moment", type_=employees.c.free_at.type))
     .limit(1)
 )
-_HOLD = LIVING.where(employees.c.employee_id == bindparam("employee")).with_for_update(key_share=True)
+_HOLD = (
+    LIVING.outerjoin(employee_history, employee_history.c.employee_id == employees.c.employee_id)
+    .add_columns(*COUNTS)
+    .where(employees.c.employee_id == bindparam("employee"))
+    .with_for_update(key_share=True, of=employees)
+    .execution_options(**{PREPARED: True})
+)
 
 
 class Employees:
@@ -187,12 +194,10 @@ class Employees:
         """Whether anybody may be given more work now."""
         return self._connection.execute(_ANY_FREE, {"moment": now}).first() is not None
 
-    def hold(self, employee_id: str, *, with_history: bool = True) -> StoredEmployee | None:
+    def hold(self, employee_id: str) -> StoredEmployee | None:
         """Lock a person and read them; None when there is nobody, or no longer."""
-        row = self._connection.execute(_HOLD, {"employee": employee_id}).one_or_none()
-        if row is None:
-            return None
-        return _record(row, history_of(self._connection, employee_id) if with_history else EmployeeHistory())
+        rows = self._connection.execute(_HOLD, {"employee": employee_id}).all()
+        return _record(rows[0], history_of(rows)) if rows else None
 
     def next_free(self, now: datetime) -> datetime | None:
         """When the next person's rest is over."""
@@ -254,11 +259,14 @@ def _values(person: Employee, fields: Collection[str], assigned_seconds: int) ->
 
 
 def _record(row: Row[Any], history: EmployeeHistory) -> StoredEmployee:
-    same = {name: getattr(row, name) for name in _SAME}
-    return StoredEmployee(
-        employee_id=row.employee_id,
-        current_workload=hours_of(row.external_seconds + row.assigned_seconds),
-        max_workload=hours_of(row.max_seconds),
-        history=history.model_copy(update={"active_tasks": row.active_tasks}),
-        **same,
-    )
+    """What was checked before it was stored is not checked again: a plan reads everybody."""
+    known = {name: value for name in _SAME if (value := getattr(row, name)) is not None}
+    known |= {
+        "employee_id": row.employee_id,
+        "availability_status": Availability(row.availability_status),
+        "queues": tuple(row.queues),
+        "current_workload": hours_of(row.external_seconds + row.assigned_seconds),
+        "max_workload": hours_of(row.max_seconds),
+        "history": history.model_copy(update={"active_tasks": row.active_tasks}),
+    }
+    return StoredEmployee.model_construct(**known)

@@ -35,7 +35,11 @@ COUNTED = select(
     func.count(past_assignments.c.outcome).label("judged"),
 ).group_by(past_assignments.c.employee_id, _CATEGORY, _DEPARTMENT)
 
-_OF_ONE = select(employee_history).where(employee_history.c.employee_id == bindparam("employee"))
+COUNTS = (
+    employee_history.c.department.label("done_for"),
+    *(employee_history.c[name] for name in ("category", "completed", "completed_seconds", "good", "judged")),
+)
+"""What is counted of a person's work, in each category and department."""
 
 
 class History:
@@ -119,7 +123,7 @@ class History:
 
 def histories_of(connection: Connection, ids: Collection[str] | None) -> dict[str, EmployeeHistory]:
     """What is counted for each of `ids` (None: everybody) who has finished work."""
-    query = select(employee_history)
+    query = select(employee_history.c.employee_id, *COUNTS)
     if ids is None:
         rows: Sequence[Row[Any]] = connection.execute(query).all()
     else:
@@ -127,23 +131,20 @@ def histories_of(connection: Connection, ids: Collection[str] | None) -> dict[st
     by_person: defaultdict[str, list[Row[Any]]] = defaultdict(list)
     for row in rows:
         by_person[row.employee_id].append(row)
-    return {employee_id: _history(counts) for employee_id, counts in by_person.items()}
+    return {employee_id: history_of(counts) for employee_id, counts in by_person.items()}
 
 
-def history_of(connection: Connection, employee_id: str) -> EmployeeHistory:
-    """What is counted for one person."""
-    return _history(connection.execute(_OF_ONE, {"employee": employee_id}).all())
-
-
-def _history(rows: Sequence[Row[Any]]) -> EmployeeHistory:
+def history_of(rows: Sequence[Row[Any]]) -> EmployeeHistory:
+    """What the rows of one person count; those of an outer join hold NULL where nothing is counted."""
+    rows = [row for row in rows if row.completed is not None]
     good: defaultdict[str, int] = defaultdict(int)
     judged: defaultdict[str, int] = defaultdict(int)
     departments: defaultdict[str, float] = defaultdict(float)
     for row in rows:
         good[row.category] += row.good
         judged[row.category] += row.judged
-        if row.department:
-            departments[row.department] += row.completed
+        if row.done_for:
+            departments[row.done_for] += row.completed
     return EmployeeHistory(
         completed=sum(row.completed for row in rows),
         completed_hours=hours_of(sum(row.completed_seconds for row in rows)),

@@ -1,16 +1,16 @@
-"""How changes of assignments are written: locks, loads, rows, audit and events, set by set in one savepoint."""
+"""How changes of assignments are written: locks, rows, audit, events and loads, set by set."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Select, bindparam, select, update
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, bindparam, case, select, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.dml import UpdateBase
 
 from assignment_engine.domain.assignments import (
     EVENT_TYPES,
@@ -26,6 +26,7 @@ from assignment_engine.domain.stored import TrainingRow
 from assignment_engine.domain.types import TaskStatus, new_id, utc_text
 from assignment_engine.store.batch import Batch
 from assignment_engine.store.contexts import count_contexts, counted
+from assignment_engine.store.dialects import UtcDateTime
 from assignment_engine.store.free import free_at
 from assignment_engine.store.outcomes import mark_reopened, record_outcomes
 from assignment_engine.store.rows import Values, insert_rows, rows_in
@@ -36,17 +37,25 @@ _CLOSED = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELL
 _HELD = frozenset({TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS})
 _NEXT_VERSION = ("version", tasks.c.version + 1)
 _CARRIED = employees.c.external_seconds + employees.c.assigned_seconds
-_ADD_LOAD = (
-    update(employees)
-    .where(employees.c.employee_id == bindparam("employee"))
-    .ordered_values(  # MariaDB lets later expressions see earlier ones: `free_at` comes before the units it is about
-        ("free_at", free_at(bindparam("units", type_=BigInteger()), bindparam("now", type_=employees.c.free_at.type))),
-        ("assigned_seconds", employees.c.assigned_seconds + bindparam("seconds", type_=BigInteger())),
-        ("active_tasks", employees.c.active_tasks + bindparam("tasks", type_=BigInteger())),
-        ("active_units", employees.c.active_units + bindparam("units", type_=BigInteger())),
+_SUM = employees.c.assigned_seconds + bindparam("seconds", type_=BigInteger())
+_FITS = _CARRIED + bindparam("highest", type_=BigInteger()) <= employees.c.max_seconds
+
+
+def _adding(assigned_seconds: ColumnElement[int]) -> UpdateBase:
+    return (
+        update(employees)
+        .where(employees.c.employee_id == bindparam("employee"))
+        .ordered_values(  # MariaDB lets later expressions see earlier ones: each comes before what it is about
+            ("free_at", free_at(bindparam("units", type_=BigInteger()), bindparam("now", type_=UtcDateTime()))),
+            ("assigned_seconds", assigned_seconds),
+            ("active_tasks", employees.c.active_tasks + bindparam("tasks", type_=BigInteger())),
+            ("active_units", employees.c.active_units + bindparam("units", type_=BigInteger())),
+        )
     )
-)
-_ADD_GUARDED_LOAD = _ADD_LOAD.where(_CARRIED + bindparam("highest", type_=BigInteger()) <= employees.c.max_seconds)
+
+
+_ADD_LOAD = _adding(_SUM)
+_ADD_GUARDED_LOAD = _adding(case((_FITS, _SUM)))  # NULL where it does not fit, which the column refuses
 _NOTHING_LOCKED = Locked()
 _PEOPLE: Select[Any] = select(
     *(employees.c[name] for name in ("employee_id", "external_seconds", "assigned_seconds", "max_seconds"))
@@ -54,7 +63,6 @@ _PEOPLE: Select[Any] = select(
 _TASKS: Select[Any] = select(
     *(tasks.c[n] for n in ("task_id", "status", "deadline", "estimated_seconds", "category", "department", "context"))
 ).where(tasks.c.deleted_at.is_(None))
-_ONE_TASK = _TASKS.where(tasks.c.task_id == bindparam("task")).with_for_update(key_share=True)
 _TAKEN: Select[Any] = select(
     *(task_assignments.c[name] for name in ("assignment_id", "status", "seconds", "units", "context"))
 )
@@ -88,9 +96,13 @@ class _Load:
             self.guarded = self.seconds
         return self.seconds
 
+    def fits(self, person: PersonFacts) -> bool:
+        return self.guarded is None or person.carried_seconds + self.guarded <= person.max_seconds
+
 
 def record_advances(
     connection: Connection,
+    writes: Batch,
     advances: Sequence[Advance],
     actor: str,
     decisions: Sequence[TrainingRow] = (),
@@ -104,10 +116,7 @@ def record_advances(
     changes = [_changed_row(advance, before, loads) for advance in advances if advance.new is None]
     contexts = {a.assignment.id: _context_of(a, before, their_tasks) for a in advances}
     births = [_new_row(a, a.new, loads, people, contexts) for a in advances if a.new is not None]
-    writes = Batch(connection)
-    # What comes after the loads cannot be refused, so that only several people need to be undone together.
-    with connection.begin_nested() if len(loads) > 1 else nullcontext():
-        _add_loads(connection, writes, loads, max(advance.assignment.updated_at for advance in advances))
+    _refuse_beyond(loads, people)
     _set_task_statuses(writes, advances)
     writes.update(task_assignments, changes)
     writes.insert(task_assignments, births)
@@ -116,6 +125,7 @@ def record_advances(
     writes.insert(ml_training_data, [training_values(row) for row in decisions])
     writes.insert(audit_log, [_audit_row(advance, actor) for advance in advances])
     writes.insert(outbox, [_event_row(advance) for advance in advances])
+    _add_loads(writes, loads, max(advance.assignment.updated_at for advance in advances))
     writes.flush()
 
 
@@ -160,12 +170,6 @@ def _lock_tasks(connection: Connection, advances: Sequence[Advance], locked: Loc
 def lock_task_facts(connection: Connection, ids: Collection[str]) -> dict[str, TaskFacts]:
     """Lock tasks and read what their outcomes depend on."""
     return {r.task_id: _task_facts(r) for r in rows_in(connection, _TASKS, tasks.c.task_id, ids, lock=True)}
-
-
-def lock_task(connection: Connection, task_id: str) -> TaskFacts | None:
-    """The same for one task; None when there is no such task."""
-    row = connection.execute(_ONE_TASK, {"task": task_id}).one_or_none()
-    return None if row is None else _task_facts(row)
 
 
 def _task_facts(row: Row[Any]) -> TaskFacts:
@@ -241,17 +245,21 @@ def _new_row(
     }
 
 
-def _add_loads(connection: Connection, writes: Batch, loads: Mapping[str, _Load], now: datetime) -> None:
+def _refuse_beyond(loads: Mapping[str, _Load], people: Mapping[str, PersonFacts]) -> None:
+    """Before anything is written, name everybody whose new work does not fit."""
+    refused = [employee_id for employee_id, load in loads.items() if not load.fits(people[employee_id])]
+    if refused:
+        raise CapacityExceededError(sorted(refused))
+
+
+def _add_loads(writes: Batch, loads: Mapping[str, _Load], now: datetime) -> None:
     """Change the counters; the same statement that adds load refuses what does not fit."""
-    refused = []
     for employee_id, load in sorted(loads.items()):
         row = {"employee": employee_id, "seconds": load.seconds, "tasks": load.tasks, "units": load.units, "now": now}
         if load.guarded is None:
             writes.add(_ADD_LOAD, [row])
-        elif connection.execute(_ADD_GUARDED_LOAD, {**row, "highest": load.guarded}).rowcount != 1:
-            refused.append(employee_id)
-    if refused:
-        raise CapacityExceededError(refused)
+        else:
+            writes.add(_ADD_GUARDED_LOAD, [{**row, "highest": load.guarded}])
 
 
 def _set_task_statuses(writes: Batch, advances: Sequence[Advance]) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, case, literal, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, case, literal, select, update
 from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.assignments import ACTIVE
 from assignment_engine.domain.live import Session
 from assignment_engine.domain.types import new_id
+from assignment_engine.store.batch import Batch
 from assignment_engine.store.free import refresh_free
 from assignment_engine.store.rows import insert_rows, rows_in
 from assignment_engine.store.tables import employees, sessions, task_assignments
@@ -28,11 +29,24 @@ _QUERY: Select[Any] = select(
 ).join(employees, employees.c.employee_id == sessions.c.employee_id)
 
 
+def _latest(now: ColumnElement[Any]) -> ColumnElement[Any]:
+    """When the last sign of life was: `now`, unless others have noted a later one since."""
+    column = sessions.c.last_seen_at
+    return case((column > now, column), else_=now)
+
+
+_NOTE = (
+    update(sessions)
+    .where(sessions.c.open_employee_id == bindparam("employee"))
+    .values(last_seen_at=_latest(bindparam("now", type_=sessions.c.last_seen_at.type)))
+)
+
+
 class Sessions:
     """Log-ins. Opening, closing and pausing need the person to be locked."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, writes: Batch) -> None:
+        self._connection, self._writes = connection, writes
 
     def open(self, employee_id: str, now: datetime) -> Session:
         """A new session. An older one that is still open ends, and its work belongs to the new one."""
@@ -70,9 +84,16 @@ class Sessions:
         statement = update(sessions).where(sessions.c.open_employee_id == employee_id)
         if session_id is not None:
             statement = statement.where(sessions.c.session_id == session_id)
-        column, moment = sessions.c.last_seen_at, literal(now, sessions.c.last_seen_at.type)
-        latest = case((column > moment, column), else_=moment)
-        return self._connection.execute(statement.values(last_seen_at=latest)).rowcount == 1
+        return (
+            self._connection.execute(
+                statement.values(last_seen_at=_latest(literal(now, sessions.c.last_seen_at.type)))
+            ).rowcount
+            == 1
+        )
+
+    def note(self, employee_id: str, now: datetime) -> None:
+        """Note a sign of life of the open session, if there is one, with what is written next."""
+        self._writes.add(_NOTE, [{"employee": employee_id, "now": now}])
 
     def close(self, employee_id: str, reason: str, now: datetime) -> str | None:
         """End the open session; its id."""

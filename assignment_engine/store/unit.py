@@ -14,6 +14,7 @@ from assignment_engine.store.alerts import Alerts
 from assignment_engine.store.archives import Archives
 from assignment_engine.store.assignments import Assignments
 from assignment_engine.store.backlog import Backlog
+from assignment_engine.store.batch import Batch
 from assignment_engine.store.claims import TRIAGE, Claims
 from assignment_engine.store.conversations import Conversations
 from assignment_engine.store.cycles import Cycles
@@ -53,7 +54,8 @@ class UnitOfWork:
         self.connection = connection
         self.employees = Employees(connection)
         self.tasks = Tasks(connection)
-        self.assignments = Assignments(connection)
+        self._writes = Batch(connection)
+        self.assignments = Assignments(connection, self._writes)
         self.previews = Previews(connection)
         self.history = History(connection)
         self.training = Training(connection)
@@ -64,7 +66,7 @@ class UnitOfWork:
         self.cursors = Cursors(connection)
         self.inbox = Inbox(connection)
         self.workers = Workers(connection)
-        self.sessions = Sessions(connection)
+        self.sessions = Sessions(connection, self._writes)
         self.queues = Queues(connection)
         self.waiting = Waiting(connection)
         self.alerts = Alerts(connection)
@@ -84,6 +86,7 @@ class UnitOfWork:
 
     def commit(self) -> None:
         """Make it all real; the unit is over then."""
+        self._writes.flush()
         self.connection.commit()
 
     def after_commit(self, action: Callable[[], None]) -> None:

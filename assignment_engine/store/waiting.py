@@ -10,12 +10,9 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Integer,
     Row,
     Select,
     and_,
-    exists,
-    literal,
     literal_column,
     or_,
     select,
@@ -32,6 +29,7 @@ from assignment_engine.domain.records import StoredTask
 from assignment_engine.domain.stored import Page
 from assignment_engine.domain.types import TaskStatus
 from assignment_engine.store.paging import fetch_page
+from assignment_engine.store.prepared import PREPARED
 from assignment_engine.store.rows import chunks, insert_missing
 from assignment_engine.store.tables import dispatch_keys, queues, task_assignments, task_dependencies, tasks
 from assignment_engine.store.tasks import LIVING, task_records
@@ -48,10 +46,11 @@ class Slice:
 
 
 _SPOT = [tasks.c[name] for name in ("task_id", "version", "dispatch_key", "rank_at", "enqueued_at")]
-_REJECTED = exists().where(
-    task_assignments.c.task_id == tasks.c.task_id,
-    task_assignments.c.employee_id == bindparam("employee"),
-    task_assignments.c.status == AssignmentStatus.REJECTED,
+_REJECTED = tasks.c.task_id.in_(
+    select(task_assignments.c.task_id).where(
+        task_assignments.c.employee_id == bindparam("employee"),
+        task_assignments.c.status == literal_column(f"'{AssignmentStatus.REJECTED}'"),
+    )
 )
 _TAKE = (
     select(tasks.c.task_id, tasks.c.status, tasks.c.deadline, tasks.c.estimated_seconds)
@@ -62,6 +61,7 @@ _TAKE = (
         tasks.c.dispatch_key == bindparam("key"),
     )
     .with_for_update(key_share=True, skip_locked=True)
+    .execution_options(**{PREPARED: True})
 )
 
 
@@ -110,12 +110,12 @@ class Waiting:
         At most `limit` of each; what is kept for this person comes in front of the others and is not counted. Without
         what this person has rejected.
         """
-        by_rank = _Page(tuple(part.enqueued_before is not None for part in slices), "rank_at")
-        by_age = _Page((True,) * len(slices), "enqueued_at")
+        by_rank = _Page(tuple(part.enqueued_before is not None for part in slices), "rank_at", limit)
+        by_age = _Page((True,) * len(slices), "enqueued_at", limit)
         aged = [Slice(s.dispatch_key, min(overdue_before, s.enqueued_before or overdue_before)) for s in slices]
         found = self._connection.execute(
             _both(by_rank, by_age),
-            {"employee": employee_id, "limit": limit, **by_rank.values(slices), **by_age.values(aged)},
+            {"employee": employee_id, **by_rank.values(slices), **by_age.values(aged)},
         ).all()
         ranked = sorted((_spot(row) for row in found if row.order == by_rank.order), key=by_rank.key)
         overdue = sorted((_spot(row) for row in found if row.order == by_age.order), key=by_age.key)
@@ -127,11 +127,10 @@ class Waiting:
         self, slices: Sequence[Slice], employee_id: str, limit: int, last: Spot, *, by_age: bool
     ) -> list[Spot]:
         """The tasks after `last`, in the same order."""
-        page = _Page(
-            tuple(part.enqueued_before is not None for part in slices), "enqueued_at" if by_age else "rank_at", True
-        )
+        cut = tuple(part.enqueued_before is not None for part in slices)
+        page = _Page(cut, "enqueued_at" if by_age else "rank_at", limit, goes_on=True)
         at = last.enqueued_at if by_age else last.rank_at
-        values = {"employee": employee_id, "limit": limit, "last_at": at, "last_id": last.task_id}
+        values = {"employee": employee_id, "last_at": at, "last_id": last.task_id}
         found = self._connection.execute(_one(page), {**values, **page.values(slices)}).all()
         return sorted((_spot(row) for row in found), key=page.key)[:limit]
 
@@ -241,10 +240,14 @@ class Waiting:
 
 @dataclass(frozen=True)
 class _Page:
-    """The shape of a query for the first tasks of some slices; the values come later, so that it is built once."""
+    """The shape of a query for the first tasks of some slices; the values come later, so that it is planned once.
+
+    The limit is no value: PostgreSQL has to know it to plan well.
+    """
 
     cut: tuple[bool, ...]
     order: str
+    limit: int
     goes_on: bool = False
 
     def values(self, slices: Sequence[Slice]) -> dict[str, object]:
@@ -261,7 +264,7 @@ class _Page:
 
     def _part(self, number: int) -> Select[Any]:
         order = tasks.c[self.order]
-        query = select(*_SPOT, literal(self.order).label("order")).where(
+        query = select(*_SPOT, literal_column(f"'{self.order}'").label("order")).where(
             tasks.c.dispatch_key == bindparam(f"{self.order}_key{number}"), ~_REJECTED
         )
         if self.cut[number]:
@@ -271,21 +274,26 @@ class _Page:
             at = bindparam("last_at", type_=order.type)
             behind = and_(order == at, tasks.c.task_id > bindparam("last_id", type_=tasks.c.task_id.type))
             query = query.where(or_(order > at, behind))
-        return query.order_by(order, tasks.c.task_id).limit(bindparam("limit", type_=Integer()))
+        return query.order_by(order, tasks.c.task_id).limit(literal_column(str(self.limit)))
 
 
 @lru_cache(maxsize=64)
 def _both(by_rank: _Page, by_age: _Page) -> Select[Any]:
-    return select(union_all(*(select(p.subquery()) for p in (*by_rank.parts(), *by_age.parts()))).subquery())
+    return _together([*by_rank.parts(), *by_age.parts()])
 
 
 @lru_cache(maxsize=64)
 def _one(page: _Page) -> Select[Any]:
-    return select(union_all(*(select(part.subquery()) for part in page.parts())).subquery())
+    return _together(page.parts())
+
+
+def _together(parts: Sequence[Select[Any]]) -> Select[Any]:
+    found = select(union_all(*(select(part.subquery()) for part in parts)).subquery())
+    return found.execution_options(**{PREPARED: True})
 
 
 def _spot(row: Row[Any]) -> Spot:
-    return Spot(row.task_id, row.version, row.dispatch_key, row.rank_at, row.enqueued_at)
+    return Spot._make(row[:-1])
 
 
 def _queue(name: str, settings: Mapping[str, Any] | None) -> Queue:

@@ -69,6 +69,6 @@ def _against_the_rules(
         raw=score,
         load=float(load_ratio(loads, problem.capacity, place)[0]),
         seconds=problem.needed_by(0, int(place[0])),
-        features=tuple(features[0].tolist()),
+        features=features[0],
         names=problem.scorer.features,
     )

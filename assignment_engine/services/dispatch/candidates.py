@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from assignment_engine.domain.records import StoredEmployee, StoredTask
 from assignment_engine.domain.sampled import as_columns
 from assignment_engine.domain.stored import TrainingRow
 from assignment_engine.domain.types import Arm, new_id
+from assignment_engine.features.arrays import Floats
 from assignment_engine.features.definition import FEATURE_NAMES, feature_matrix
 from assignment_engine.scoring.protocol import Scorer
 
@@ -27,9 +27,8 @@ SAMPLE_OTHERS = 5
 Values = dict[str, float | None]
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """One pair that may be chosen. Scores are as they are compared, to nine decimals."""
+class Candidate(NamedTuple):
+    """One pair that may be chosen. Scores are as they are compared, to nine decimals; `features` has shape (f,)."""
 
     task: StoredTask
     employee: StoredEmployee
@@ -37,7 +36,7 @@ class Candidate:
     raw: float
     load: float
     seconds: int
-    features: tuple[float, ...]
+    features: Floats
     names: tuple[str, ...] = FEATURE_NAMES
     arm: Arm | None = None
     propensity: float | None = None  # how likely it was to be tried first, where lots were drawn
@@ -47,7 +46,7 @@ class Candidate:
         """The features by name; None where missing."""
         return {
             name: None if value != value else value  # noqa: PLR0124  (NaN is not equal to itself)
-            for name, value in zip(self.names, self.features, strict=True)
+            for name, value in zip(self.names, self.features.tolist(), strict=True)
         }
 
 
@@ -61,17 +60,14 @@ def candidates_of(
     by_task = {task.task_id: task for task in tasks}
     by_employee = {employee.employee_id: employee for employee in employees}
     loads = problem.pairs.initial
-    eligibility = Eligibility.of(problem)
-    allowed = [eligibility.candidates(task, loads) for task in range(len(problem.tasks))]
-    task_rows = np.repeat(np.arange(len(allowed)), [len(found) for found in allowed])
-    employee_rows = np.concatenate(allowed) if allowed else np.empty(0, dtype=np.int64)
+    task_rows, employee_rows = Eligibility.of(problem).allowed(np.arange(len(problem.tasks)), loads).nonzero()
     if not employee_rows.size:
         return []
     features = feature_matrix(problem.pairs, loads, task_rows, employee_rows, problem.scorer.features)
     scored = problem.scorer.score(features)
     scores, raws = rounded(scored.scores).tolist(), rounded(scored.raw).tolist()
     ratios = load_ratio(loads, problem.capacity, employee_rows).tolist()
-    pairs = zip(task_rows.tolist(), employee_rows.tolist(), strict=True)
+    names, pairs = problem.scorer.features, zip(task_rows.tolist(), employee_rows.tolist(), strict=True)
     return [
         Candidate(
             task=by_task[problem.tasks[task].task_id],
@@ -80,11 +76,11 @@ def candidates_of(
             raw=raw,
             load=load,
             seconds=problem.needed_by(task, employee),
-            features=tuple(row),
-            names=problem.scorer.features,
+            features=row,
+            names=names,
             arm=arm,
         )
-        for (task, employee), score, raw, load, row in zip(pairs, scores, raws, ratios, features.tolist(), strict=True)
+        for (task, employee), score, raw, load, row in zip(pairs, scores, raws, ratios, features, strict=True)
         if score == score  # noqa: PLR0124  (NaN: nothing is known that could be scored)
     ]
 
@@ -103,8 +99,8 @@ def logged(candidates: Sequence[Candidate]) -> dict[str, object]:
     }
     if any(candidate.propensity is not None for candidate in candidates):
         columns["propensity"] = [candidate.propensity for candidate in candidates]
-    features = zip(*(candidate.features for candidate in candidates), strict=True)
-    return as_columns(columns, {n: list(values) for n, values in zip(candidates[0].names, features, strict=True)})
+    features = np.column_stack([candidate.features for candidate in candidates]).tolist()
+    return as_columns(columns, dict(zip(candidates[0].names, features, strict=True)))
 
 
 def sample(ordered: Sequence[Candidate], seed: str) -> list[Candidate]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 from assignment_engine.services.dispatch.candidates import Candidate
@@ -35,7 +35,7 @@ class Exploration:
         ties = sum(candidate.score >= lowest for candidate in by_merit)
         even = self.rate / ties
         known = [
-            replace(candidate, propensity=even + (0.0 if place else 1.0 - self.rate))
+            candidate._replace(propensity=even + (0.0 if place else 1.0 - self.rate))
             for place, candidate in enumerate(by_merit[:ties])
         ]
         lots = Random(seed)  # noqa: S311  (a draw that can be repeated, not a secret)

@@ -23,10 +23,9 @@ from assignment_engine.domain.errors import (
     SessionClosedError,
     TransitionError,
 )
-from assignment_engine.domain.live import Completed, Held, Locked
-from assignment_engine.domain.records import StoredEmployee, StoredTask
+from assignment_engine.domain.live import Completed, Held
+from assignment_engine.domain.records import StoredTask
 from assignment_engine.domain.types import DEFAULT_ESTIMATED_HOURS, TaskStatus, new_id, whole_seconds
-from assignment_engine.services.core import person_facts
 from assignment_engine.services.dispatch.alerts import alert_if_nobody_is_left
 from assignment_engine.services.dispatch.by_hand import decision_by_hand
 from assignment_engine.services.dispatch.dispatcher import Dispatcher
@@ -130,7 +129,8 @@ def complete(unit: UnitOfWork, dispatcher: Dispatcher, assignment_id: str, actor
     ------
     NotFoundError, TransitionError, SessionClosedError
     """
-    return _complete(unit, dispatcher, unit.assignments.get(assignment_id), actor).completed
+    held = unit.assignments.hold(assignment_id)
+    return _completed(unit, dispatcher, held, actor, "assignment", assignment_id).completed
 
 
 def fail(unit: UnitOfWork, dispatcher: Dispatcher, assignment_id: str, actor: Actor, reason: str) -> Assignment:
@@ -194,22 +194,26 @@ def complete_task(unit: UnitOfWork, dispatcher: Dispatcher, task_id: str, actor:
     SessionClosedError
         If the caller's session is an older one.
     """
-    assignment = unit.assignments.active_on(task_id) or unit.assignments.last_of(task_id)
-    if assignment is None:
-        task = unit.tasks.get(task_id)
-        if actor.employee_id is not None:
-            raise NotFoundError("task", task_id)
-        raise TransitionError(Event.COMPLETE, task.status)
-    _require_own(assignment, actor, "task", task_id)
-    return _complete(unit, dispatcher, assignment, actor)
+    held = unit.assignments.hold_active_on(task_id)
+    if held is not None:
+        return _completed(unit, dispatcher, held, actor, "task", task_id)
+    last = unit.assignments.last_of(task_id)
+    if last is not None:
+        return _completed(unit, dispatcher, unit.assignments.hold(last.id), actor, "task", task_id)
+    task = unit.tasks.get(task_id)
+    if actor.employee_id is not None:
+        raise NotFoundError("task", task_id)
+    raise TransitionError(Event.COMPLETE, task.status)
 
 
-def _complete(unit: UnitOfWork, dispatcher: Dispatcher, found: Assignment, actor: Actor) -> Completed:
-    held, person = _held(unit, found, actor)
+def _completed(
+    unit: UnitOfWork, dispatcher: Dispatcher, held: Held, actor: Actor, kind: str, record_id: str
+) -> Completed:
+    _require_own(held, actor, kind, record_id)
     if held.assignment.status is AssignmentStatus.COMPLETED:
         return Completed(completed=held.assignment)
-    step, given = _advanced(unit, dispatcher, held, person, Event.COMPLETE, actor)
-    mine = [following for following in given if following.employee_id == found.employee_id]
+    step, given = _advanced(unit, dispatcher, held, Event.COMPLETE, actor)
+    mine = [following for following in given if following.employee_id == held.assignment.employee_id]
     return Completed(completed=step.assignment, next=mine[0] if mine else None)
 
 
@@ -221,49 +225,28 @@ def _happens(
     actor: Actor,
     reason: str | None = None,
 ) -> Assignment:
-    held, person = _held(unit, unit.assignments.get(assignment_id), actor)
-    step, _ = _advanced(unit, dispatcher, held, person, event, actor, reason)
+    held = unit.assignments.hold(assignment_id)
+    _require_own(held, actor, "assignment", assignment_id)
+    step, _ = _advanced(unit, dispatcher, held, event, actor, reason)
     if event is Event.REJECT:
         alert_if_nobody_is_left(unit, dispatcher.core.matcher, step.assignment.task_id, step.assignment.updated_at)
     return step.assignment
 
 
-def _held(unit: UnitOfWork, found: Assignment, actor: Actor) -> tuple[Held, StoredEmployee]:
-    """The assignment and its person, locked, if the actor may touch them."""
-    _require_own(found, actor, "assignment", found.id)
-    person = unit.employees.hold(found.employee_id, with_history=False)
-    if person is None:
-        raise NotFoundError("employee", found.employee_id)
-    if actor.employee_id is not None and actor.session not in (None, person.session_id):
-        raise SessionClosedError
-    return unit.assignments.hold(found), person
-
-
 def _advanced(
-    unit: UnitOfWork,
-    dispatcher: Dispatcher,
-    held: Held,
-    person: StoredEmployee,
-    event: Event,
-    actor: Actor,
-    reason: str | None = None,
+    unit: UnitOfWork, dispatcher: Dispatcher, held: Held, event: Event, actor: Actor, reason: str | None = None
 ) -> tuple[Advance, list[Assignment]]:
     """Let the event happen, and give out what it sets free."""
-    now = unit.now()
+    now, person = held.now, held.assignment.employee_id
     step = advance(held.assignment, event, now, reason=reason)
-    locked = Locked(
-        people={person.employee_id: person_facts(person)},
-        tasks={held.assignment.task_id: held.task},
-        assignments={held.assignment.id: held.taken},
-    )
-    unit.assignments.record([step], actor.subject, locked=locked)
     if actor.employee_id is not None:
-        unit.sessions.seen(actor.employee_id, None, now)
+        unit.sessions.note(actor.employee_id, now)
+    unit.assignments.record([step], actor.subject, locked=held.locked)
     if step.assignment.status.active:
         return step, []
     if event in (Event.COMPLETE, Event.FAIL) and held.queue.wrap_up_seconds:
-        unit.sessions.wrap_up(person.employee_id, now + timedelta(seconds=held.queue.wrap_up_seconds))
-    return step, dispatcher.settle(unit, now, people=[person.employee_id], tasks=_waiting_now(unit, held, step))
+        unit.sessions.wrap_up(person, now + timedelta(seconds=held.queue.wrap_up_seconds))
+    return step, dispatcher.settle(unit, now, people=[person], tasks=_waiting_now(unit, held, step))
 
 
 def _waiting_now(unit: UnitOfWork, held: Held, step: Advance) -> Collection[str]:
@@ -275,9 +258,12 @@ def _waiting_now(unit: UnitOfWork, held: Held, step: Advance) -> Collection[str]
     return []
 
 
-def _require_own(assignment: Assignment, actor: Actor, kind: str, record_id: str) -> None:
-    if actor.employee_id not in (None, assignment.employee_id):
+def _require_own(held: Held, actor: Actor, kind: str, record_id: str) -> None:
+    """The actor may touch this, and does so in the present session."""
+    if actor.employee_id not in (None, held.assignment.employee_id):
         raise NotFoundError(kind, record_id)
+    if actor.employee_id is not None and actor.session not in (None, held.session_id):
+        raise SessionClosedError
 
 
 def reopen(unit: UnitOfWork, dispatcher: Dispatcher, task_id: str, actor: Actor) -> StoredTask:
