@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from itertools import count
 from typing import Any, NamedTuple
 
 from sqlalchemy import event
@@ -15,6 +16,7 @@ PREPARED = "prepared"
 LIFETIME_SECONDS = 10.0  # a table may grow from nothing to millions of rows meanwhile, and the plan does not know
 MOST_PREPARED = 200
 _KNOWN = "prepared_statements"
+_NUMBERS = "prepared_numbers"
 
 
 class _Call(NamedTuple):
@@ -46,17 +48,23 @@ def prepared_call(cursor: Any, info: dict[Any, Any], statement: str, names: tupl
     """
     known: dict[str, _Call] = info.setdefault(_KNOWN, {})
     call, now = known.get(statement), time.monotonic()
+    if call is not None and now <= call.until:
+        return call.text
     if call is None and len(known) >= MOST_PREPARED:
         return statement
-    if call is None or now > call.until:
-        name = call.name if call else f"engine_{len(known)}"
-        numbered = {parameter: f"${number}" for number, parameter in enumerate(names, start=1)}
-        forgotten = f"DEALLOCATE {name};" if call else ""
-        cursor.execute(f"{forgotten}PREPARE {name} AS {statement % numbered}")
-        known[statement] = call = _Call(name, _called(name, names), now + LIFETIME_SECONDS)
-    return call.text
+    known.pop(statement, None)  # whatever becomes of what follows, it is not called by the old name again
+    name = f"engine_{next(info.setdefault(_NUMBERS, count()))}"
+    cursor.execute(_preparing(name, statement, names, forgotten=call))
+    known[statement] = _Call(name, _calling(name, names), now + LIFETIME_SECONDS)
+    return known[statement].text
 
 
-def _called(name: str, names: Iterable[str]) -> str:
+def _preparing(name: str, statement: str, names: Iterable[str], forgotten: _Call | None) -> str:
+    numbered = {parameter: f"${number}" for number, parameter in enumerate(names, start=1)}
+    prepare = f"PREPARE {name} AS {statement % numbered}"
+    return f"DEALLOCATE {forgotten.name}; {prepare}" if forgotten else prepare
+
+
+def _calling(name: str, names: Iterable[str]) -> str:
     values = ", ".join(f"%({parameter})s" for parameter in names)
     return f"EXECUTE {name} ({values})" if values else f"EXECUTE {name}"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import bindparam, literal_column, select, text
 
+from assignment_engine.domain.errors import DatabaseError
 from assignment_engine.domain.records import Employee
 from assignment_engine.store import prepared
 from assignment_engine.store.database import Database
@@ -60,6 +61,18 @@ def test_a_plan_does_not_live_for_long(office: Database, monkeypatch: pytest.Mon
         assert _named(unit, ODD) == ["bo"]
         [(second, *_)] = _known(unit)
     assert second > first
+
+
+def test_planning_that_was_broken_off_is_begun_anew(office: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old plan is gone then, and nothing asks for it."""
+    monkeypatch.setattr(prepared, "LIFETIME_SECONDS", -1.0)
+    with office.read() as unit:
+        _named(unit, "Ana")
+        unit.connection.execute(text("ALTER TABLE employees RENAME TO gone"))
+        with pytest.raises(DatabaseError):
+            _named(unit, "Ana")
+    with office.read() as unit:
+        assert _named(unit, "Ana") == ["ana"]
 
 
 def test_it_outlives_a_transaction_that_was_rolled_back(office: Database) -> None:

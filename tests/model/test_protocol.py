@@ -59,9 +59,7 @@ def _silence_always_counts(patch: Patch) -> None:
 def _any_session(patch: Patch) -> None:
     seen, require_own = Sessions.seen, work._require_own
     patch.setattr(Sessions, "seen", lambda self, person, _session, now: seen(self, person, None, now))
-    patch.setattr(
-        work, "_require_own", lambda held, actor, *who: require_own(held, replace(actor, session=None), *who)
-    )
+    patch.setattr(work, "_require_own", lambda held, actor, *who: require_own(held, replace(actor, session=None), *who))
 
 
 def _nothing_conflicts(patch: Patch) -> None:
