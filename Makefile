@@ -10,6 +10,9 @@ AUDIT := .venv-audit/.ready
 FUZZ := .venv-fuzz/.ready
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
+# Tests start hundreds of processes; each would compile all of the code anew if none kept what it compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo serve test check format bench lock docs clean
 
 demo: $(RUNTIME)  ## make an organisation, plan it with and without the model, finalize, show the result
@@ -24,7 +27,7 @@ test: $(TESTING)  ## everything: lint, types, layers, all tests on every databas
 
 check: $(TESTING)  ## the quick part: lint, types, layers, unit tests
 	$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -q -n 2 tests/unit -m "not slow"
+	$(BIN)/pytest -q -n 2 --dist worksteal tests/unit -m "not slow"
 
 .PHONY: up down
 up: $(TESTING)  ## PostgreSQL, Redis, two instances and a worker on this machine, without containers

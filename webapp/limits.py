@@ -11,8 +11,6 @@ from flask_limiter import Limiter
 from flask_limiter.errors import RateLimitExceeded
 from limits import parse_many
 from limits.errors import StorageError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from werkzeug.exceptions import TooManyRequests
 
 from assignment_engine.domain.errors import ConfigurationError
@@ -58,6 +56,9 @@ def _checked(limit: str) -> str:
 
 def _redis_options() -> dict[str, Any]:
     """One try and a short one: a request does not wait for Redis to come back."""
+    from redis.backoff import NoBackoff  # noqa: PLC0415  (only where Redis is used)
+    from redis.retry import Retry  # noqa: PLC0415
+
     return {
         "socket_connect_timeout": _REDIS_TIMEOUT_SECONDS,
         "socket_timeout": _REDIS_TIMEOUT_SECONDS,

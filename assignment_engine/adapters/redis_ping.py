@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from redis import Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from assignment_engine.domain.errors import ConfigurationError
 
 TIMEOUT_SECONDS = 0.5
@@ -21,6 +17,10 @@ class RedisPing:
     """
 
     def __init__(self, url: str) -> None:
+        from redis import Redis  # noqa: PLC0415  (only where Redis is used)
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.retry import Retry  # noqa: PLC0415
+
         try:
             self._redis = Redis.from_url(
                 url,
@@ -32,6 +32,8 @@ class RedisPing:
             raise ConfigurationError("REDIS_URL is not an address such as redis://localhost:6379/0") from exc
 
     def reachable(self) -> bool:
+        from redis import RedisError  # noqa: PLC0415
+
         try:
             return bool(self._redis.ping())
         except (RedisError, OSError):

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from assignment_engine.cli.errors import FILE, errors_shown, refuse, show_bad_values
+
+if TYPE_CHECKING:
+    from assignment_engine.store.database import Database
+
+
+def open_database() -> Database:
+    """The database of DATABASE_URL alone: with the rest of the engine a command would start in twice the time."""
+    from assignment_engine.config import read_settings
+    from assignment_engine.store.database import Database
+
+    return Database(read_settings().database_url)
 
 
 @click.command("import")
@@ -22,12 +34,11 @@ def import_command(kind: str, file: Path, mode: str) -> None:
     Example: assignment-engine import employees people.csv
     """
     from assignment_engine.services.imports import ImportKind, ImportMode, ImportRefusedError, import_csv
-    from assignment_engine.wiring import build_engine
 
-    engine = build_engine()
-    engine.database.upgrade()
+    database = open_database()
+    database.upgrade()
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream, engine.database.unit() as unit:
+        with file.open(encoding="utf-8-sig", newline="") as stream, database.unit() as unit:
             result = import_csv(unit, ImportKind(kind), ImportMode(mode), stream)
             unit.commit()
     except ImportRefusedError as exc:
@@ -54,11 +65,9 @@ def upgrade() -> None:
     \b
     Example: assignment-engine db upgrade
     """
-    from assignment_engine.wiring import build_engine
-
-    engine = build_engine()
-    engine.database.upgrade()
-    click.echo(f"schema at revision {engine.database.revision()}")
+    database = open_database()
+    database.upgrade()
+    click.echo(f"schema at revision {database.revision()}")
 
 
 @click.command()
@@ -69,10 +78,7 @@ def doctor() -> None:
     \b
     Example: DATABASE_URL=sqlite:///work.db assignment-engine doctor
     """
-    from assignment_engine.wiring import build_engine
-
-    engine = build_engine()
-    with engine.database.read() as unit:
+    with open_database().read() as unit:
         findings = unit.doctor()
     for finding in findings:
         click.echo(f"{finding.severity}: {finding.code}: {finding.subject}: {finding.detail}")

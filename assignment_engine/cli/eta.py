@@ -20,15 +20,15 @@ def is_eta(directory: Path) -> bool:
 
 def train(data: Path | None, directory: Path, seed: int) -> None:
     """Learn from the assignments of the database, and show what that is worth on the newest of them."""
+    from assignment_engine.cli.data import open_database
     from assignment_engine.learning.seats import Seat
     from assignment_engine.services.eta_training import logged_hours, train_logged
-    from assignment_engine.wiring import build_engine
 
     if data is not None:
         raise click.UsageError("expected --from-database: a file of decisions does not say how long work took")
     if Seat(directory.parent, ETA).holder() == directory.name:
         raise click.UsageError(f"{directory.name} is the champion; a new model needs another name")
-    database = build_engine().database
+    database = open_database()
     database.upgrade()
     with database.read() as unit:
         logged = logged_hours(unit)

@@ -55,10 +55,10 @@ def _dataset(data: Path | None, from_database: bool) -> Dataset | None:
         raise click.UsageError("a file and --from-database exclude each other")
     if not from_database:
         return None if data is None else read_dataset(data)
+    from assignment_engine.cli.data import open_database
     from assignment_engine.services.training_log import logged_dataset
-    from assignment_engine.wiring import build_engine
 
-    database = build_engine().database
+    database = open_database()
     database.upgrade()
     with database.read() as unit:
         return logged_dataset(unit)

@@ -103,10 +103,10 @@ def _finished(data: Path | None, from_database: bool) -> Finished | None:
         raise click.UsageError("a file and --from-database exclude each other")
     if not from_database:
         return None if data is None else read_finished(data)
+    from assignment_engine.cli.data import open_database
     from assignment_engine.services.triage.finished import finished_tasks
-    from assignment_engine.wiring import build_engine
 
-    database = build_engine().database
+    database = open_database()
     database.upgrade()
     with database.read() as unit:
         return finished_tasks(unit)

@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import sqlalchemy.orm  # noqa: F401  (while one thread imports it, the statements of others fail)
-
 from assignment_engine.domain.errors import EngineError
 from assignment_engine.domain.stored import WorkerRow
 from assignment_engine.domain.types import new_id
@@ -62,6 +60,9 @@ class Worker:
     def __init__(
         self, database: Database, instance_id: str, loops: Sequence[Loop], stop: threading.Event | None = None
     ) -> None:
+        # The job engine needs it; while one thread imports it, the statements of others fail.
+        import sqlalchemy.orm  # noqa: F401, PLC0415
+
         self._database, self._instance_id = database, instance_id
         self._stop = stop or threading.Event()
         presence = Loop("presence", self._tell, self._take_leave)

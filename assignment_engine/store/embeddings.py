@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-import numpy as np
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
@@ -32,6 +31,8 @@ class Embeddings:
 
     def add(self, model: str, vectors: Mapping[str, Sequence[float]], now: datetime) -> None:
         """Keep the vectors of phrases that have none."""
+        import numpy as np  # noqa: PLC0415  (nothing else of the store needs it)
+
         rows = [
             {
                 "model": model,
@@ -45,6 +46,8 @@ class Embeddings:
 
     def all_of(self, model: str) -> dict[str, tuple[float, ...]]:
         """Every vector of this model."""
+        import numpy as np  # noqa: PLC0415
+
         query = select(skill_embeddings.c.phrase, skill_embeddings.c.vector).where(skill_embeddings.c.model == model)
         rows = self._connection.execute(query.order_by(skill_embeddings.c.phrase))
         return {row.phrase: tuple(np.frombuffer(row.vector, "<f4").tolist()) for row in rows}

@@ -6,18 +6,17 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import event, text
+from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.errors import ConfigurationError, DatabaseBusyError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK_NUMBER = 7_265_001
 _LOCK_NAME = "md5(concat('assignment_engine ', database()))"
 _LOCK_WAIT_SECONDS = 60
@@ -30,13 +29,16 @@ _UNLESS_DONE = (
 
 
 def head() -> str:
-    """The revision that this code needs."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
+    """The revision that this code needs: the number that the name of the newest migration begins with."""
+    return max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 def current(connection: Connection) -> str | None:
     """The revision of the database; None: it is empty."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def upgrade(connection: Connection) -> None:
@@ -50,6 +52,9 @@ def upgrade(connection: Connection) -> None:
     ConfigurationError
         If the database was migrated by newer code.
     """
+    from alembic import command  # noqa: PLC0415  (heavy, and most starts find nothing to migrate)
+    from alembic.util import CommandError  # noqa: PLC0415
+
     config = _config()
     config.attributes["connection"] = connection
     with _alone(connection), _again(connection):
@@ -101,8 +106,9 @@ def _unless_done(_connection: Any, _cursor: Any, statement: str, parameters: Any
 
 
 def _config() -> Config:
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
-    location = str(Path(__file__).with_name("migrations"))
-    config.set_main_option("script_location", location.replace("%", "%%"))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config

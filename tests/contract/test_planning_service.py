@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -28,6 +27,7 @@ from assignment_engine.scoring.fallback import WeightedFallback
 from assignment_engine.services.core import DecisionCore
 from assignment_engine.services.planning import SchedulerService
 from assignment_engine.store.database import Database
+from tests.processes import FORKED
 
 CORE = DecisionCore(WeightedFallback(), SkillMatcher())
 
@@ -258,7 +258,7 @@ def _finalize_elsewhere(url: str, preview_id: str) -> str:
 def test_two_processes_finalize_once(scheduler: SchedulerService, database: Database) -> None:
     preview = scheduler.preview_assignments()
     url = database.engine.url.render_as_string(hide_password=False)
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
+    with FORKED.Pool(2) as pool:
         first, second = pool.starmap(_finalize_elsewhere, [(url, preview.preview_id)] * 2)
     assert FinalizeResult.model_validate_json(first) == FinalizeResult.model_validate_json(second)
     assert count(database, "task_assignments") == 4

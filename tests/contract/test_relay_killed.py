@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import threading
@@ -18,11 +17,11 @@ from assignment_engine.jobs.worker import Loop, Worker
 from assignment_engine.services.relay import Delivery, Relay
 from assignment_engine.store.database import Database
 from tests.happenings import happen, published, receiving, stock
+from tests.processes import FORKED
 
 LEASE_SECONDS = 0.5
 LIFE = ("assign", "accept", "complete")
 LONG_SECONDS = float(os.environ.get("RELAY_KILL_SECONDS", "0"))
-SPAWN = multiprocessing.get_context("spawn")
 
 
 def work(url: str, holder: str, receiver_url: str, redis_url: str) -> None:
@@ -49,7 +48,7 @@ class Workers:
     def start(self):
         self._count += 1
         holder = f"worker-{self._count}"
-        process = SPAWN.Process(target=work, args=(self._url, holder, *self._addresses), daemon=True)
+        process = FORKED.Process(target=work, args=(self._url, holder, *self._addresses), daemon=True)
         process.start()
         self.running[holder] = process
 

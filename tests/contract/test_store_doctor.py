@@ -12,8 +12,9 @@ from assignment_engine.domain.live import Place, Stream
 from assignment_engine.domain.queues import Queue
 from assignment_engine.domain.records import Employee, Task
 from assignment_engine.domain.stored import PastAssignment, TrainingRow
-from assignment_engine.store import migrate
 from assignment_engine.store.tables import employees, sessions
+from assignment_engine.store.unit import UnitOfWork
+from tests.databases import KINDS, opened
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -128,8 +129,8 @@ def _work_live(unit):
     unit.waiting.place({"placed": Place(NOW, stream.dispatch_key)}, [stream])
 
 
-@pytest.fixture
-def healthy(database):
+@pytest.fixture(scope="module", params=KINDS)
+def healthy(request, servers):
     """Assignments in every state, a permitted overload, finished work, a logged decision and somebody logged in."""
 
     def fill(unit):
@@ -145,8 +146,9 @@ def healthy(database):
         unit.training.add([TrainingRow(*ids, {}, 0.5, 0.6, "greedy", "fallback", NOW)])
         _work_live(unit)
 
-    database.run(fill)
-    return database
+    with servers[request.param].migrated() as url, opened(url) as database:
+        database.run(fill)
+        yield database
 
 
 def test_a_healthy_database_has_no_findings(healthy):
@@ -156,16 +158,21 @@ def test_a_healthy_database_has_no_findings(healthy):
 
 @pytest.mark.parametrize(("code", "subject", "damage"), DAMAGE)
 def test_damage_is_found(healthy, code, subject, damage):
+    """It is looked at where it was done, in a transaction that is rolled back."""
     with healthy.engine.connect() as connection:
         driver = connection.connection.cursor()
         driver.execute(WITHOUT_FOREIGN_KEYS[healthy.engine.dialect.name])
-        connection.execute(text(damage))
-        assert migrate.current(connection) is not None
-        connection.commit()
+        assert connection.execute(text(damage)).rowcount > 0
+        findings = UnitOfWork(connection).doctor()
+        connection.rollback()
         connection.invalidate()
-    with healthy.read() as unit:
-        findings = unit.doctor()
     assert (code, subject) in {(finding.code, finding.subject) for finding in findings}
     assert {finding.severity for finding in findings if finding.code == code} == {
         "warning" if code == "capacity_lowered" else "error"
     }
+
+
+def test_no_damage_stays(healthy):
+    """Each of the above looked at one damage alone."""
+    with healthy.read() as unit:
+        assert unit.doctor() == []

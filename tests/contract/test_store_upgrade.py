@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from assignment_engine.store import migrate
 from assignment_engine.store.database import Database
 from assignment_engine.store.tables import metadata
 from tests.databases import opened
+from tests.processes import FORKED
 
 PROCESSES = 8
 
@@ -63,9 +63,8 @@ def _upgrade(url: str, barrier: Any, results: Any) -> None:
 
 
 def test_processes_that_start_at_once_migrate_once(empty_url):
-    spawn = multiprocessing.get_context("spawn")
-    barrier, results = spawn.Barrier(PROCESSES), spawn.SimpleQueue()
-    processes = [spawn.Process(target=_upgrade, args=(empty_url, barrier, results)) for _ in range(PROCESSES)]
+    barrier, results = FORKED.Barrier(PROCESSES), FORKED.SimpleQueue()
+    processes = [FORKED.Process(target=_upgrade, args=(empty_url, barrier, results)) for _ in range(PROCESSES)]
     for process in processes:
         process.start()
     for process in processes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import multiprocessing
 import os
 import sys
 import time
@@ -35,12 +34,10 @@ from assignment_engine.store.tables import alerts, audit_log, employees, ml_trai
 from assignment_engine.store.unit import UnitOfWork
 from tests.builders import World
 from tests.databases import KINDS, Servers
+from tests.processes import FORKED
 from tests.racing import client, dispatcher_on, prepare, worker
 from tests.reference import allocators as reference
 
-# One process imports everything once, and the racers are forks of it, so that they live longer than they start.
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["tests.racing"])
 SECONDS = float(os.environ.get("RACE_SECONDS", "5"))
 CLIENTS, WORKERS = 3, 2
 KILL_EVERY_SECONDS = 1.0
@@ -90,7 +87,7 @@ class Race:
         return self._start(worker, self.url, timedelta(seconds=0.2), self.directory / "workers.log")
 
     def _start(self, act: Callable[..., None], *arguments: object) -> BaseProcess:
-        process = _PROCESSES.Process(target=act, args=arguments, daemon=True)
+        process = FORKED.Process(target=act, args=arguments, daemon=True)
         process.start()
         self.running.append(process)
         return process

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import time
 from pathlib import Path
@@ -15,11 +14,11 @@ from assignment_engine.scoring.bundle import Bundle, load_bundle, save_bundle
 from assignment_engine.scoring.registry import load_scorer, shipped_models
 from tests.databases import Servers
 from tests.e2e.test_two_instances import Instance, served
+from tests.processes import FORKED
 from tests.promoting import NOW, dies, forced, promotes
 
 NAMES = ("one", "two", "three")
 PROCESSES, EACH = 3, 10
-SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def assert_sound(models: Path, count: int) -> None:
 
 def test_processes_that_promote_at_once_leave_one_line_of_changes(models: Path) -> None:
     """Forced ones, since they never give up."""
-    racing = [SPAWN.Process(target=promotes, args=(models, NAMES, seed, EACH)) for seed in range(PROCESSES)]
+    racing = [FORKED.Process(target=promotes, args=(models, NAMES, seed, EACH)) for seed in range(PROCESSES)]
     for process in racing:
         process.start()
     for process in racing:
@@ -55,7 +54,7 @@ def test_processes_that_promote_at_once_leave_one_line_of_changes(models: Path) 
 @pytest.mark.parametrize("where", ["before", "after", "half"])
 def test_a_process_that_is_killed_leaves_a_champion_and_a_record_that_agree(models: Path, where: str) -> None:
     """The lock ends with it, and the next change writes what it did not."""
-    dying = SPAWN.Process(target=dies, args=(models, where))
+    dying = FORKED.Process(target=dies, args=(models, where))
     dying.start()
     dying.join(120)
     assert dying.exitcode == -signal.SIGKILL

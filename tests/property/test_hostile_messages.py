@@ -28,7 +28,7 @@ SECRET = "a secret of this test, 32 bytes or more"
 OTHER = OctKey.import_key("another secret of this test, 32 bytes or more")
 TOKENS = Tokens(SecretKey(SECRET))
 GOOD = make_token(SECRET, "admin", "boss", 1)
-CLAIMS = {"sub": "boss", "role": "admin", "exp": int(time.time()) + 600, "nbf": 1, "iat": 1}
+CLAIMS = {"sub": "boss", "role": "admin", "exp": int(time.time()) + 86_400, "nbf": 1, "iat": 1}
 
 
 @given(

@@ -11,6 +11,8 @@ import click
 import pytest
 
 from assignment_engine.cli import main
+from assignment_engine.cli.planning import METHODS
+from assignment_engine.domain.types import Method
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -46,3 +48,7 @@ def test_the_example_in_help_is_a_call_of_the_command(
         command = command.commands[words.pop(0)]
     with command.make_context("assignment-engine", words) as context:
         assert context.args == []
+
+
+def test_plan_offers_every_method() -> None:
+    assert list(METHODS) == [method.value for method in Method]
