@@ -23,7 +23,7 @@ from assignment_engine.adapters.redis_streams import RedisSink, RedisStreams, Re
 from assignment_engine.config import Settings, read_settings
 from assignment_engine.domain.background import JobKind, Lane
 from assignment_engine.domain.errors import ConfigurationError
-from assignment_engine.domain.watching import Counts
+from assignment_engine.domain.watching import Ended
 from assignment_engine.features.skills import SkillMatcher, read_aliases
 from assignment_engine.jobs.engine import JobEngine, engine_url, new_executor_id
 from assignment_engine.jobs.files import FileWork
@@ -60,7 +60,7 @@ from assignment_engine.services.triage.refine import Refiner
 from assignment_engine.services.triage.served import LearnedReader, ServedTriage
 from assignment_engine.services.triage.tickets import BestOf
 from assignment_engine.services.triage.triage import TriageWorker, rules_reader
-from assignment_engine.services.watching import Kept, task_counts
+from assignment_engine.services.watching import STALE_SECONDS, Kept, ended
 from assignment_engine.store.archives import Kind
 from assignment_engine.store.database import Database
 from assignment_engine.store.wakes import can_notify
@@ -89,9 +89,9 @@ class Engine:
         return QueueWaits(self.dispatcher, lambda: SkillMatcher(_aliases(self.settings)))
 
     @cached_property
-    def task_counts(self) -> Kept[Counts]:
-        """How many tasks there are; exact, but where counting them takes long."""
-        return Kept(self.database, task_counts, 0.0, time.monotonic)
+    def ended(self) -> Kept[Ended]:
+        """How many tasks and assignments have ended; of this moment, but where counting them takes long."""
+        return Kept(self.database, ended, 0.0, time.monotonic, stale_seconds=STALE_SECONDS)
 
     @property
     def files(self) -> DataRoot:

@@ -82,7 +82,11 @@ SECTIONS = (
     Section(
         "load",
         "Load: a million finished tasks and ten thousand people, beside the same load on a small history",
-        ("benchmarks.load --seconds 150 --rate 16 --compare",),
+        (
+            "benchmarks.load --rate 0 --completions 10000 --archive-seconds 0",
+            "benchmarks.load --seconds 150 --rate 16 --compare",
+            "benchmarks.load_memory --times 200",
+        ),
     ),
     Section("my_jobs", "A person's list of jobs while the table of assignments grows", ("benchmarks.my_jobs",)),
     Section(

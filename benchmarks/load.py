@@ -1,14 +1,19 @@
 """Load on an installation with years behind it: two instances and a worker on PostgreSQL, and clients in processes.
 
     python -m benchmarks.load [--tasks 1000000] [--people 10000] [--clients 8] [--seconds 600] [--compare]
+    python -m benchmarks.load --rate 0 --completions 10000 --archive-seconds 0
 
 `--tasks` were finished long ago, with their assignments, audit, events and training log; 20,000 more wait. Clients make
 the calls of a working day (`MIX` in `benchmarks/load_clients.py`), `--rate` of them in a second, `--rate 0` as many as
-are answered. Printed are latencies of each call; the memory of each process at the start, a quarter, half and the end
-of the time; which tables were read from one end to the other; and what the doctor finds. Then a second worker archives
-the oldest tenth of the history while the load goes on. With `--compare` a second installation with a history of 10,000
-tasks has the same load at the same time, so that both see the same noise, and the ratios are printed. Clients,
-instances and databases share the cores of one machine.
+are answered, for so many `--seconds` or until there were so many `--completions`. Printed are latencies of each call;
+the memory of each process at nine moments; which tables were read from one end to the other; and what the doctor finds.
+Then a second worker archives the oldest tenth of the history while the load goes on. With `--compare` a second
+installation with a history of 10,000 tasks has the same load at the same time, so that both see the same noise, and the
+ratios are printed. Clients, instances and databases share the cores of one machine.
+
+With `--completions 10000` it is what 10,000 people decide in an hour where each finishes one task: as many completions
+with the next task, about as many new tasks, and the calls that go with them; not their heartbeats, which would be
+hundreds of thousands.
 """
 
 from __future__ import annotations
@@ -41,8 +46,10 @@ SMALL = 10_000
 WARM_UP_SECONDS = 10.0
 LONGEST_BEGINNING_SECONDS = 240.0
 KEPT_DAYS = DAYS * 0.9
-PATIENT = {"SESSION_TIMEOUT_SECONDS": "900"}  # the people of a client are called upon less often than they would call
-MOMENTS = {"start": 0.0, "quarter": 0.25, "half": 0.5, "end": 1.0}
+# The people of a client are called upon less often than they would call; memory is as the image sets it.
+PATIENT = {"SESSION_TIMEOUT_SECONDS": "900", "MALLOC_ARENA_MAX": "2"}
+PARTS = 8
+LOOK_SECONDS = 0.2
 _SCANS = "SELECT relname, seq_scan, seq_tup_read, n_live_tup FROM pg_stat_user_tables WHERE schemaname = 'public'"
 
 
@@ -56,6 +63,21 @@ class Shape:
     clients: int
     rate: float
     seconds: float
+    completions: int | None = None
+
+
+@dataclass(frozen=True)
+class Load:
+    """The calls that were made, once they are over; and how many tasks have been completed meanwhile."""
+
+    calls: list[Call]
+    completed: Any
+
+    def share(self, shape: Shape, begun: float, first: int) -> float:
+        """How much of it is done since that moment and that completion, 1 when all is."""
+        if shape.completions is None:
+            return (time.monotonic() - begun) / shape.seconds
+        return float((self.completed.value - first) / shape.completions)
 
 
 @dataclass(frozen=True)
@@ -103,31 +125,36 @@ def working(address: str, directory: str, **settings: str) -> Iterator[Instance]
             process.kill()
 
 
-def act(port: int, number: int, shape: Shape, stop: Any, done: Any) -> None:
+def act(port: int, number: int, shape: Shape, stop: Any, done: Any, completed: Any) -> None:
     """What the process of a client runs."""
-    client = Client(port, number, list(range(number, shape.people, shape.clients)), 2 * shape.tasks)
+
+    def count() -> None:
+        with completed.get_lock():
+            completed.value += 1
+
+    client = Client(port, number, list(range(number, shape.people, shape.clients)), 2 * shape.tasks, count)
     client.begin()
     done.put([])
     done.put(client.run(shape.rate / shape.clients, stop.is_set))
 
 
 @contextmanager
-def loaded(installation: Installation) -> Iterator[list[Call]]:
+def loaded(installation: Installation) -> Iterator[Load]:
     """Clients that make calls meanwhile; their calls are there afterwards."""
     shape, instances = installation.shape, installation.instances
     spawn = multiprocessing.get_context("spawn")
-    stop, done = spawn.Event(), spawn.Queue()
-    calls: list[Call] = []
+    stop, done, load = spawn.Event(), spawn.Queue(), Load([], spawn.Value("q"))
     for number in range(shape.clients):
         port = instances[number % len(instances)].port
-        spawn.Process(target=act, args=(port, number, shape, stop, done), daemon=True).start()
+        spawn.Process(target=act, args=(port, number, shape, stop, done, load.completed), daemon=True).start()
     for _ in range(shape.clients):
         done.get(timeout=LONGEST_BEGINNING_SECONDS)
     try:
-        yield calls
+        yield load
     finally:
         stop.set()
-        calls += [call for _ in range(shape.clients) for call in done.get(timeout=LONGEST_BEGINNING_SECONDS)]
+        for _ in range(shape.clients):
+            load.calls.extend(done.get(timeout=LONGEST_BEGINNING_SECONDS))
 
 
 def memory_of(processes: dict[str, Instance]) -> dict[str, float]:
@@ -136,13 +163,17 @@ def memory_of(processes: dict[str, Instance]) -> dict[str, float]:
     return {name: int(count) * os.sysconf("SC_PAGE_SIZE") / 2**20 for name, count in pages.items()}
 
 
-def watch(processes: dict[str, Instance], seconds: float) -> list[Row]:
-    """The memory of each process as the time goes by."""
-    begun, found = time.monotonic(), {}
-    for moment, share in MOMENTS.items():
-        time.sleep(max(0.0, begun + share * seconds - time.monotonic()))
-        found[moment] = memory_of(processes)
-    return [{"process": name, **{f"MiB at {moment}": found[moment][name] for moment in MOMENTS}} for name in processes]
+def watch(processes: dict[str, Instance], load: Load, shape: Shape) -> list[Row]:
+    """The memory of each process as the load goes on."""
+    begun, first, rows = time.monotonic(), load.completed.value, []
+    for part in range(PARTS + 1):
+        while load.share(shape, begun, first) < part / PARTS:
+            if not multiprocessing.active_children():
+                raise RuntimeError("no client is left")
+            time.sleep(LOOK_SECONDS)
+        memory = {f"{name} MiB": size for name, size in memory_of(processes).items()}
+        rows.append({"after s": time.monotonic() - begun, "completed": load.completed.value - first, **memory})
+    return rows
 
 
 def scans(database: Database) -> dict[str, tuple[int, int, int]]:
@@ -238,6 +269,7 @@ def _ratio(value: Any, other: Any) -> float:
 @click.option("--clients", default=8, show_default=True)
 @click.option("--rate", default=60.0, show_default=True, help="calls in a second, of all clients together")
 @click.option("--seconds", default=600.0, show_default=True)
+@click.option("--completions", type=int, help="goes on until there were so many, however long that takes")
 @click.option("--archive-seconds", default=300.0, show_default=True, help="for how long archiving is watched at most")
 @click.option("--compare", is_flag=True, help=f"beside it another one with a history of {SMALL} tasks, and the ratios")
 @click.option("--json", "as_json", is_flag=True)
@@ -251,25 +283,27 @@ def main(as_json: bool, compare: bool, archive_seconds: float, tasks: int, **siz
     with ExitStack() as stack:
         large = stack.enter_context(installed(Shape(tasks, **sizes)))
         others = [stack.enter_context(installed(Shape(SMALL, **sizes)))] if compare else []
-        with loaded(large) as calls, ExitStack() as beside:
-            beside_calls = [beside.enter_context(loaded(other)) for other in others]
+        with loaded(large) as load, ExitStack() as beside:
+            beside_loads = [beside.enter_context(loaded(other)) for other in others]
             time.sleep(WARM_UP_SECONDS)
             first, before = time.time(), scans(large.database)
-            memory, last = watch(large.processes, large.shape.seconds), time.time()
+            memory, last = watch(large.processes, load, large.shape), time.time()
             scanned = _scanned(before, scans(large.database))
-        alone = latencies(calls, first, last)
+        alone = latencies(load.calls, first, last)
         told(f"history of {tasks} tasks", alone)
-        for found in beside_calls:
-            small = latencies(found, first, last)
+        for other_load in beside_loads:
+            small = latencies(other_load.calls, first, last)
             told(f"history of {SMALL} tasks, at the same time", small)
             told("the larger history to the smaller", compared(small, alone))
         told("memory", memory)
         if scanned:
             told("tables of more than 1,000 rows that were read whole", scanned)
-        with loaded(large) as calls:
-            first = time.time()
-            facts, last = archived(large, archive_seconds), time.time()
-        told("while the oldest tenth was archived", latencies(calls, first, last))
+        facts: Row = {}
+        if archive_seconds:
+            with loaded(large) as load:
+                first = time.time()
+                facts, last = archived(large, archive_seconds), time.time()
+            told("while the oldest tenth was archived", latencies(load.calls, first, last))
         told("the database afterwards", [{"filled s": large.filled, **facts, **examined(large.database)}])
 
 

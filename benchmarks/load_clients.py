@@ -23,9 +23,9 @@ FEED = 100
 
 # How often each call is made, in thousandths.
 MIX = {
-    "complete, next": 290,
-    "heartbeat": 210,
-    "new task": 200,
+    "complete, next": 270,
+    "heartbeat": 160,
+    "new task": 270,
     "my jobs": 100,
     "events": 60,
     "queue page": 40,
@@ -57,12 +57,14 @@ class Client:
     ----------
     people : numbers of the employees that belong to this client.
     position : of the last event when the client begins.
+    completed : is called after each completion.
     """
 
     port: int
     number: int
     people: list[int]
     position: int
+    completed: Callable[[], None] = lambda: None
     calls: list[Call] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -90,10 +92,19 @@ class Client:
 
     def begin(self) -> None:
         """Log people in; plan once with each instance, because the first plan of a process waits for its compiler."""
-        for _ in range(PRESENT):
-            self._log_in()
+        self.log_in_people(PRESENT)
         if self.number < INSTANCES:
             self._preview()
+
+    def log_in_people(self, count: int) -> None:
+        for _ in range(count):
+            self._log_in()
+
+    def repeat(self, name: str, times: int) -> list[Call]:
+        """Make one sort of call so many times."""
+        for _ in range(times):
+            self._timed(name)
+        return self.calls
 
     def run(self, rate: float, stop: Callable[[], bool]) -> list[Call]:
         """Make calls until `stop`, so many in a second (0: as fast as they are answered)."""
@@ -118,6 +129,8 @@ class Client:
             return self._heartbeat()
         status, answer = self._call("POST", f"/tasks/{task}/complete", {}, person)
         self._held[person] = answer["next"]["ticket_id"] if status == 200 and answer["next"] else None
+        if status == 200:
+            self.completed()
         return status == 200
 
     def _heartbeat(self) -> bool:
@@ -128,7 +141,7 @@ class Client:
         return status == 200
 
     def _new_task(self) -> bool:
-        name = f"n{os.getpid()}-{len(self._made):07d}"
+        name = f"n{os.getpid()}-{self.number}-{len(self._made):07d}"
         skills = {self._chance.choice(SKILLS): 1.0}
         priority = self._chance.choice(("low", "medium", "medium", "high", "critical"))
         body = {"task_id": name, "title": "Something is to be done", "required_skills": skills, "priority": priority}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -108,9 +108,9 @@ class _State(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        state = self._kept.get()
+        state, ended = self._kept.get(), self._engine.ended.get()
         yield from _waiting(state)
-        yield _assignments(state)
+        yield _assignments({**state.assignments, **ended.assignments})
         yield from _unsent(state)
         yield _gauge("assignment_engine_workers", "Workers seen lately.", len(state.workers))
         yield self._scorer()
@@ -147,10 +147,10 @@ def _waiting(state: Overview) -> Iterator[Metric]:
     yield oldest
 
 
-def _assignments(state: Overview) -> Metric:
+def _assignments(counts: Mapping[str, int]) -> Metric:
     family = GaugeMetricFamily("assignment_engine_assignments", "Assignments.", labels=["status"])
     for status in AssignmentStatus:
-        family.add_metric([status], state.assignments.get(status, 0))
+        family.add_metric([status], counts.get(status, 0))
     return family
 
 

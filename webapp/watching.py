@@ -15,7 +15,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from assignment_engine.domain.types import Priority, utc_text
 from assignment_engine.domain.watching import Waiting
-from assignment_engine.services.watching import Check, readiness, waiting, workers
+from assignment_engine.services.watching import Check, open_tasks, readiness, waiting, workers
 from webapp import render
 from webapp.auth import Role, allow, open_to_all
 from webapp.documents import operation_name
@@ -111,11 +111,10 @@ def _not_ready(checks: tuple[Check, ...]) -> Response:
 @allow(Role.PLANNER, Role.ADMIN)
 def instance_status() -> Response:
     """Show this instance, the workers that were seen lately and what they hold, and how many tasks there are."""
-    core = engine().scheduler.follow()
+    core, ended = engine().scheduler.follow(), engine().ended.get()
     with engine().database.read() as unit:
         now = unit.now()
-        alive, waits = workers(unit, now), waiting(unit)
-    counts = engine().task_counts.get()
+        alive, waits, counts = workers(unit, now), waiting(unit), open_tasks(unit) + ended.tasks
     return render.answer(
         render.json_bytes(
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,3 +43,14 @@ class Counts:
 
     tasks: Mapping[str, int]
     processing: Mapping[str, int]
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(Counter(self.tasks) + Counter(other.tasks), Counter(self.processing) + Counter(other.processing))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How many tasks and assignments have ended, which is nearly all of them after a while."""
+
+    tasks: Counts
+    assignments: Mapping[str, int]

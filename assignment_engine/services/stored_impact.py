@@ -73,7 +73,9 @@ def _why_not(unit: UnitOfWork, kind: FileKind, rows: int) -> str | None:
 
 def _stored(unit: UnitOfWork, kind: FileKind) -> int:
     counting = Counting(unit.connection)
-    return counting.employees() if kind is FileKind.TASKS else counting.counts().tasks.get(TaskStatus.PENDING, 0)
+    if kind is FileKind.TASKS:
+        return counting.employees()
+    return counting.tasks({TaskStatus.PENDING}).tasks.get(TaskStatus.PENDING, 0)
 
 
 def _counterpart(unit: UnitOfWork, kind: FileKind) -> Sequence[Any]:

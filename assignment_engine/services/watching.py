@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
-from assignment_engine.domain.errors import ConfigurationError, DatabaseError
-from assignment_engine.domain.watching import Counts, SeenWorker, Unsent, Waiting
+from assignment_engine.domain.assignments import ACTIVE, AssignmentStatus
+from assignment_engine.domain.errors import ConfigurationError, DatabaseError, EngineError
+from assignment_engine.domain.types import TaskStatus
+from assignment_engine.domain.watching import Counts, Ended, SeenWorker, Unsent, Waiting
 from assignment_engine.store.counting import Counting
 from assignment_engine.store.database import Database
 from assignment_engine.store.unit import UnitOfWork
@@ -19,6 +22,10 @@ T = TypeVar("T")
 WORKER_SILENCE = timedelta(seconds=60)
 LONG_SECONDS = 0.05
 KEPT_TIMES = 20
+STALE_SECONDS = 600.0
+_OPEN = frozenset({TaskStatus.PENDING, TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS})
+
+_log = logging.getLogger(__name__)
 
 
 class Reachable(Protocol):
@@ -60,7 +67,7 @@ def _database_checks(database: Database) -> tuple[Check, ...]:
 
 @dataclass(frozen=True)
 class Overview:
-    """What waits and what there is at one moment."""
+    """What waits and what goes on at one moment."""
 
     at: datetime
     waiting: tuple[Waiting, ...]
@@ -72,9 +79,8 @@ class Overview:
 def overview(unit: UnitOfWork) -> Overview:
     """The counts of this moment."""
     now, counting = unit.now(), Counting(unit.connection)
-    return Overview(
-        now, counting.waiting(), counting.assignments(), counting.unsent(), counting.workers(now - WORKER_SILENCE)
-    )
+    active, seen = counting.assignments(ACTIVE), counting.workers(now - WORKER_SILENCE)
+    return Overview(now, counting.waiting(), active, counting.unsent(), seen)
 
 
 def workers(unit: UnitOfWork, now: datetime) -> tuple[SeenWorker, ...]:
@@ -87,31 +93,79 @@ def waiting(unit: UnitOfWork) -> tuple[Waiting, ...]:
     return Counting(unit.connection).waiting()
 
 
-def task_counts(unit: UnitOfWork) -> Counts:
-    """Tasks by status and by how far they are processed."""
-    return Counting(unit.connection).counts()
+def open_tasks(unit: UnitOfWork) -> Counts:
+    """Tasks that have not ended, by status and by how far they are processed."""
+    return Counting(unit.connection).tasks(_OPEN)
+
+
+def ended(unit: UnitOfWork) -> Ended:
+    """What has ended; counting it takes longer the longer the history is."""
+    counting = Counting(unit.connection)
+    return Ended(counting.tasks(set(TaskStatus) - _OPEN), counting.assignments(set(AssignmentStatus) - ACTIVE))
+
+
+@dataclass(frozen=True)
+class _Reading(Generic[T]):
+    """What was read; from `due` on it is read again, and until `good_until` it is still given meanwhile."""
+
+    value: T
+    due: float
+    good_until: float
+
+
+def _in_a_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="counting", daemon=True).start()
 
 
 class Kept(Generic[T]):
     """What was read, until it is older than `seconds`, so that watching costs little.
 
     Counting takes longer the more there is. What took long to read is kept twenty times as long, so that however many
-    are watching, a twentieth of the time goes into it at most.
+    are watching, a twentieth of the time goes into it at most. For `stale_seconds` more it is given while a thread
+    reads it anew, so that those who watch regularly never wait for it.
+
+    Parameters
+    ----------
+    beside : runs what it is given while the caller goes on.
     """
 
     def __init__(
-        self, database: Database, read: Callable[[UnitOfWork], T], seconds: float, clock: Callable[[], float]
+        self,
+        database: Database,
+        read: Callable[[UnitOfWork], T],
+        seconds: float,
+        clock: Callable[[], float],
+        *,
+        stale_seconds: float = 0.0,
+        beside: Callable[[Callable[[], None]], None] = _in_a_thread,
     ) -> None:
         self._database, self._read, self._seconds, self._clock = database, read, seconds, clock
-        self._until = -math.inf
-        self._found: list[T] = []
+        self._stale_seconds, self._beside = stale_seconds, beside
+        self._reading = threading.Lock()
+        self._found: _Reading[T] | None = None
 
     def get(self) -> T:
-        begun = self._clock()
-        if not self._found or begun > self._until:
-            with self._database.read() as unit:
-                self._found = [self._read(unit)]
-            ended = self._clock()
-            took = ended - begun
-            self._until = ended + max(self._seconds, KEPT_TIMES * took if took > LONG_SECONDS else 0.0)
-        return self._found[0]
+        found, now = self._found, self._clock()
+        if found is None or now > found.good_until:
+            return self._read_from(now)
+        if now > found.due and self._reading.acquire(blocking=False):
+            self._beside(self._read_beside)
+        return found.value
+
+    def _read_from(self, begun: float) -> T:
+        with self._database.read() as unit:
+            value = self._read(unit)
+        ended = self._clock()
+        took = ended - begun
+        is_long = took > LONG_SECONDS
+        due = ended + max(self._seconds, KEPT_TIMES * took if is_long else 0.0)
+        self._found = _Reading(value, due, due + (self._stale_seconds if is_long else 0.0))
+        return value
+
+    def _read_beside(self) -> None:
+        try:
+            self._read_from(self._clock())
+        except EngineError as exc:
+            _log.warning("counting what has ended failed: %s", type(exc).__name__)
+        finally:
+            self._reading.release()

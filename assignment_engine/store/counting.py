@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
+from assignment_engine.domain.assignments import AssignmentStatus
 from assignment_engine.domain.types import Priority, TaskStatus
 from assignment_engine.domain.watching import Counts, SeenWorker, Unsent, Waiting
 from assignment_engine.store.tables import employees, outbox, task_assignments, tasks, workers
@@ -34,10 +35,11 @@ class Counting:
         rows = self._connection.execute(query)
         return tuple(Waiting(row.queue, _PRIORITIES[row.priority_level], row.tasks, row.oldest_at) for row in rows)
 
-    def counts(self) -> Counts:
-        """Tasks by status and processing status."""
+    def tasks(self, statuses: Collection[TaskStatus]) -> Counts:
+        """Tasks in these statuses, by status and processing status."""
         key = (tasks.c.status, tasks.c.processing_status)
-        query = select(*key, func.count().label("tasks")).where(tasks.c.deleted_at.is_(None)).group_by(*key)
+        of_these = (tasks.c.status.in_(sorted(statuses)), tasks.c.deleted_at.is_(None))
+        query = select(*key, func.count().label("tasks")).where(*of_these).group_by(*key)
         by_status: Counter[str] = Counter()
         by_processing: Counter[str] = Counter()
         for row in self._connection.execute(query):
@@ -50,10 +52,11 @@ class Counting:
         query = select(func.count()).select_from(employees).where(employees.c.deleted_at.is_(None))
         return self._connection.execute(query).scalar_one()
 
-    def assignments(self) -> Mapping[str, int]:
-        """Assignments by status."""
+    def assignments(self, statuses: Collection[AssignmentStatus]) -> Mapping[str, int]:
+        """Assignments in these statuses, by status."""
         status = task_assignments.c.status
-        rows = self._connection.execute(select(status, func.count()).group_by(status))
+        query = select(status, func.count()).where(status.in_(sorted(statuses))).group_by(status)
+        rows = self._connection.execute(query)
         return {row[0]: row[1] for row in rows}
 
     def unsent(self) -> Unsent:

@@ -13,10 +13,11 @@ from assignment_engine.domain.conversations import TicketFinding, Triage, Triage
 from assignment_engine.domain.errors import NotFoundError
 from assignment_engine.domain.types import TaskStatus
 from assignment_engine.store.rows import chunks, hours_of, insert_rows, rows_in, update_rows
-from assignment_engine.store.tables import employees, past_assignments, task_triage, tasks
+from assignment_engine.store.tables import employee_history, employees, task_triage, tasks
 
 _KEY = task_triage.c.task_id
 _CATEGORIES = 500
+_NEWEST_TASKS = 10_000
 
 
 class TriageResults:
@@ -102,11 +103,14 @@ class TriageResults:
         return frozenset(name for skills in self._connection.execute(query.distinct()).scalars() for name in skills)
 
     def known_categories(self) -> frozenset[str]:
-        """The categories of tasks and of finished work that are used most."""
+        """The categories of the newest tasks and of finished work that are used most."""
+        newest = select(tasks.c.category).order_by(tasks.c.created_at.desc(), tasks.c.task_id.desc())
+        given = newest.limit(_NEWEST_TASKS).subquery().c.category
+        worked = employee_history.c.category
         most: set[str] = set()
-        for column in (tasks.c.category, past_assignments.c.category):
+        for column, times in ((given, func.count()), (worked, func.sum(employee_history.c.completed))):
             query = select(column).where(column.is_not(None)).group_by(column)
-            most |= set(self._connection.execute(query.order_by(func.count().desc()).limit(_CATEGORIES)).scalars())
+            most |= set(self._connection.execute(query.order_by(times.desc()).limit(_CATEGORIES)).scalars())
         return frozenset(name for name in most if name.strip())
 
     def _rows(self, task_ids: Collection[str]) -> list[Row[Any]]:

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
+from assignment_engine.domain.assignments import ACTIVE
 from assignment_engine.services.dispatch import presence
+from assignment_engine.services.watching import open_tasks
+from assignment_engine.store.counting import Counting
 from assignment_engine.store.database import Database
 from assignment_engine.store.unit import UnitOfWork
 from assignment_engine.store.waiting import Slice
@@ -105,22 +108,23 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def asked(database: Database) -> Iterator[tuple[UnitOfWork, list[dict[str, Any]]]]:
-    """A unit of work, and the plans of what it asks, as the server made them for these very parameters."""
+    """A unit of work, and the plans of what it asks: for these very parameters, or for all where it is prepared."""
     plans: list[dict[str, Any]] = []
 
     def explain(connection, cursor, statement, parameters, context, executemany):
-        if statement.lstrip().upper().startswith(("SELECT", "WITH", "UPDATE", "(")):
+        asked = cursor.query.decode()
+        if asked.lstrip().upper().startswith(("SELECT", "WITH", "UPDATE", "(", "EXECUTE")):
             probe = connection.connection.cursor()
-            probe.execute("EXPLAIN (FORMAT JSON) " + statement, parameters)
+            probe.execute("EXPLAIN (FORMAT JSON) " + asked)
             [found] = probe.fetchone()
             plans.append((found if isinstance(found, list) else json.loads(found))[0]["Plan"])
 
     with database.unit() as unit:
-        event.listen(database.engine, "before_cursor_execute", explain)
+        event.listen(database.engine, "after_cursor_execute", explain)
         try:
             yield unit, plans
         finally:
-            event.remove(database.engine, "before_cursor_execute", explain)
+            event.remove(database.engine, "after_cursor_execute", explain)
 
 
 def test_the_waiting_list(full: Database) -> None:
@@ -181,6 +185,16 @@ def test_the_window_of_a_freed_person(full: Database) -> None:
     assert "tasks" not in found.scanned
     assert "task_assignments" not in found.scanned
     assert found.sorted_rows <= 50 * len(slices)
+
+
+def test_holding_what_a_person_has(full: Database) -> None:
+    """The assignment, its person and its task, and the person's history, are each found by an index."""
+    with asked(full) as (unit, plans):
+        held = unit.assignments.hold_active_on("t100")
+        assert held is not None
+        assert unit.employees.hold(held.assignment.employee_id) is not None
+    assert len(plans) == 3
+    assert not {"tasks", "task_assignments", "employees"} & Plans(plans).scanned
 
 
 def test_people_who_are_free(full: Database) -> None:
@@ -270,3 +284,22 @@ def test_what_may_be_archived(full: Database) -> None:
     found = Plans(plans)
     assert "outbox" not in found.scanned
     assert max(node["Plan Rows"] for node in found.nodes if node.get("Relation Name") == "outbox") < 1000
+
+
+def test_the_categories_that_triage_knows(full: Database) -> None:
+    """Those of the newest tasks come from the index of age; neither tasks nor finished work are read through."""
+    with asked(full) as (unit, plans):
+        unit.triage.known_categories()
+    found = Plans(plans)
+    assert "ix_tasks_created_at_task_id" in found.indexes
+    assert not {"tasks", "past_assignments"} & found.scanned
+
+
+def test_what_has_not_ended_is_counted_apart(full: Database) -> None:
+    """Open tasks and active assignments come from indexes that begin with the status; the history is not read."""
+    with asked(full) as (unit, plans):
+        open_tasks(unit)
+        Counting(unit.connection).assignments(ACTIVE)
+    found = Plans(plans)
+    assert found.indexes == {"ix_tasks_overview", "ix_task_assignments_status_assigned_at_assignment_id"}
+    assert max(int(n["Plan Rows"]) for n in found.nodes) < TASKS / 5
