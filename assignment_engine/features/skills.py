@@ -80,7 +80,10 @@ def _known_similarity(required: tuple[str, ...], held: tuple[str, ...]) -> Float
 
 @lru_cache(maxsize=1024)
 def _kept_similarity(required: tuple[str, ...], held: tuple[str, ...]) -> Floats:
-    return _similarity(required, held)
+    """Everybody gets the same array, so nobody may write into it."""
+    kept = _similarity(required, held)
+    kept.setflags(write=False)
+    return kept
 
 
 def _similarity(required: tuple[str, ...], held: tuple[str, ...]) -> Floats:

@@ -27,3 +27,12 @@ def test_names_without_vectors_are_compared_as_always() -> None:
 
 def test_aliases_are_kept() -> None:
     assert EmbeddingMatcher({}, {"kubernetes": ["k8s"]}).canonical("K8S") == "kubernetes"
+
+
+def test_what_vectors_say_stays_with_them() -> None:
+    """Letters alone give the same answer before and after somebody asked with vectors."""
+    names = ["plumbing", "poetry"], ["pipe fitting", "plumbing", "nothing"]
+    before = SkillMatcher().similarity(*names).copy()
+    EmbeddingMatcher(VECTORS).similarity(*names)
+    assert SkillMatcher().similarity(*names) == pytest.approx(before)
+    assert not SkillMatcher().similarity(*names).flags.writeable

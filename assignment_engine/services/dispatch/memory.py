@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 PRIORS_KEPT = timedelta(minutes=1)
 STREAMS_KEPT = timedelta(seconds=1)
-MOST_TASKS = 20_000
+MOST_TASKS = 5_000
 MOST_IDS = 100_000
 
 
