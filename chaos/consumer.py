@@ -89,7 +89,7 @@ class Projection:
 
     def take(self, envelope: Mapping[str, Any]) -> None:
         data = envelope["data"]
-        kind, task = data["event_type"], data["ticket_id"]
+        kind, task = data["event_type"], data.get("ticket_id")  # alerts may be about no task
         if kind in BEGINS:
             if task in self.holders:
                 self.wrong.append(f"event {envelope['position']}: {task} is given out, {self.holders[task]} has it")
