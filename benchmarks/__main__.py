@@ -83,7 +83,7 @@ SECTIONS = (
         "load",
         "Load: a million finished tasks and ten thousand people, beside the same load on a small history",
         (
-            "benchmarks.load --rate 0 --completions 10000 --archive-seconds 0",
+            "benchmarks.load --rate 0 --completions 5000 --archive-seconds 0",
             "benchmarks.load --seconds 150 --rate 16 --compare",
             "benchmarks.load_memory --times 200",
         ),

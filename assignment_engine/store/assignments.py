@@ -100,11 +100,6 @@ class Assignments:
         found = _records(rows_in(self._connection, query, column, employee_ids))
         return tuple(sorted(found, key=lambda a: (a.employee_id, a.assigned_at, a.id)))
 
-    def active_on(self, task_id: str) -> Assignment | None:
-        """The active assignment of a task."""
-        found = self.active([task_id])
-        return found[0] if found else None
-
     def of_session(self, employee_id: str, session_id: str) -> tuple[Assignment, ...]:
         """Active assignments that a session got live, by id."""
         mine = (task_assignments.c.employee_id == employee_id, task_assignments.c.session_id == session_id)

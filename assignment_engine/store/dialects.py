@@ -181,7 +181,7 @@ def _wait_to_write(connection: Connection, begin: str) -> None:
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:
-    # Times near the year 9999 cannot be read in a zone east of UTC. What is prepared is planned once and not again.
+    # Times near the year 9999 cannot be read in a zone east of UTC. What is prepared has one plan for all values.
     _run_once(connection, "SET TIME ZONE 'UTC'; SET plan_cache_mode = force_generic_plan")
 
 

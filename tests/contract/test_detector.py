@@ -49,8 +49,7 @@ class Watched(Office):
 
     def active(self, task_id: str) -> Assignment:
         with self.database.read() as unit:
-            found = unit.assignments.active_on(task_id)
-        assert found is not None
+            [found] = unit.assignments.active([task_id])
         return found
 
     def told(self) -> list[dict[str, Any]]:
@@ -118,7 +117,7 @@ def test_troubles_are_told_once_and_are_over_once(every_office: Watched) -> None
 
 
 def _id(unit: Any, task_id: str) -> str:
-    return unit.assignments.active_on(task_id).id
+    return unit.assignments.active([task_id])[0].id
 
 
 def test_an_eta_comes_with_the_assignment_and_moves_as_work_goes_on(every_office: Watched) -> None:
