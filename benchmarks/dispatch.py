@@ -7,7 +7,9 @@ Each client is a process with people of its own who finish what they have as fas
 assignment, audit, events and training log. Latency is that of the whole call, from finished to the next task in hand.
 
 The floor is a hand-written transaction of four statements that gives out the next row by SKIP LOCKED, with nothing
-decided and nothing logged; procrastinate defers, fetches and finishes one job. All run in as many processes.
+decided and nothing logged; procrastinate defers, fetches and finishes one job. "Our statements alone" are those of such
+operations, recorded and sent again to a copy of the database: what is left when deciding costs nothing. All run in as
+many processes.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import random
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,7 @@ from assignment_engine.services.dispatch import presence, work
 from assignment_engine.services.dispatch.dispatcher import Dispatcher
 from assignment_engine.services.dispatch.places import find_places
 from assignment_engine.store.database import Database
+from benchmarks.dispatch_statements import Operation, copied, recording, sent_again
 from benchmarks.timing import Row, show
 
 SKILLS = ("python", "sql", "java", "network", "billing")
@@ -43,13 +46,15 @@ OURS = "assignment-engine"
 PEOPLE_PER_CLIENT = 5
 PART = 5000
 WARM_UP_SECONDS = 1.0
+RECORDED_PER_SECOND = 200  # of the seconds that the others are measured
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one client did in its time."""
+    """How long each operation of a client took, and all of them together, in seconds."""
 
     seconds: list[float]
+    lasted: float
 
 
 @contextmanager
@@ -120,7 +125,11 @@ def _person(client: int, number: int) -> str:
 
 def ours(address: str, client: int, seconds: float) -> Measured:
     """Finish and get the next one, again and again."""
-    database = Database(address)
+    return _repeated(finishing(Database(address), client), seconds)
+
+
+def finishing(database: Database, client: int) -> Callable[[int], None]:
+    """What lets the people of this client, who log in, finish what they have and get the next one, one by one."""
     settings = read_settings()
     core = DecisionCore.load(settings.model_dir)
     dispatcher = Dispatcher(database, load_core=lambda: core)
@@ -139,7 +148,7 @@ def ours(address: str, client: int, seconds: float) -> Measured:
             raise RuntimeError("there is nothing left to do; give more --pending")
         current[person] = done.next.task_id
 
-    return _repeated(once, seconds)
+    return once
 
 
 def _repeated(once: Callable[[int], None], seconds: float) -> Measured:
@@ -153,7 +162,7 @@ def _repeated(once: Callable[[int], None], seconds: float) -> Measured:
         once(turn)
         times.append(time.perf_counter() - start)
         turn += 1
-    return Measured(times)
+    return Measured(times, time.perf_counter() - begin)
 
 
 def fill_floor(address: str, pending: int) -> None:
@@ -229,7 +238,7 @@ def queue(address: str, client: int, seconds: float) -> Measured:
                 await app.job_manager.finish_job(job, Status.SUCCEEDED, delete_job=False)
                 if start - begin > WARM_UP_SECONDS:
                     times.append(time.perf_counter() - start)
-            return Measured(times)
+            return Measured(times, seconds)
 
     return asyncio.run(run())
 
@@ -241,20 +250,41 @@ CONTENDERS: dict[str, tuple[Callable[[str, int, float], Measured], Callable[[str
 }
 
 
-def measure(name: str, address: str, clients: int, seconds: float) -> Row:
-    """Rate and latencies of one contender."""
-    run = CONTENDERS[name][0]
-    with multiprocessing.get_context("spawn").Pool(clients) as pool:
-        jobs = [pool.apply_async(run, (address, client, seconds)) for client in range(clients)]
+def again(address: str, operations: Sequence[Operation], _seconds: float) -> Measured:
+    """The statements of these operations alone; the first of them warm up."""
+    times = list(sent_again(address, operations))[len(operations) // 10 :]
+    return Measured(times, sum(times))
+
+
+def measure(name: str, run: Callable[..., Measured], address: str, clients: Sequence[Any], seconds: float) -> Row:
+    """Rate and latencies of one contender with as many clients."""
+    with multiprocessing.get_context("spawn").Pool(len(clients)) as pool:
+        jobs = [pool.apply_async(run, (address, client, seconds)) for client in clients]
         found = [job.get() for job in jobs]
     times = sorted(second for one in found for second in one.seconds)
     return {
         "contender": name,
-        "clients": clients,
-        "per second": sum(len(one.seconds) for one in found) / seconds,
+        "clients": len(clients),
+        "per second": sum(len(one.seconds) / one.lasted for one in found),
         "p50 ms": 1e3 * times[len(times) // 2],
         "p99 ms": 1e3 * times[min(len(times) - 1, int(0.99 * len(times)))],
     }
+
+
+def measure_statements(address: str, clients: int, seconds: float) -> Row:
+    """The same for our statements alone, of as many operations as are recorded in a few seconds."""
+    databases = [Database(address) for _ in range(clients)]
+    turns = [finishing(database, client) for client, database in enumerate(databases)]
+    for database in databases:
+        database.dispose()
+    with copied(address) as copy:
+        logs = [recording(database) for database in databases]
+        for turn in range(int(seconds * RECORDED_PER_SECOND / clients)):
+            for once in turns:
+                once(turn)
+        for database in databases:
+            database.dispose()
+        return measure("our statements alone", again, copy, [log.operations for log in logs], seconds)
 
 
 @click.command()
@@ -270,12 +300,16 @@ def main(database: str, pending: int, clients: tuple[int, ...], seconds: float, 
     with addressed(database) as address:
         fill(address, pending, max(clients))
         alone = only_ours or address.startswith("sqlite")
-        for name, (_, prepare) in list(CONTENDERS.items())[: 1 if alone else None]:
+        for name, (run, prepare) in list(CONTENDERS.items())[: 1 if alone else None]:
             if prepare is not None:
                 prepare(address, max(pending, 200_000))
-            rows += [{"database": kind, "pending": pending, **measure(name, address, n, seconds)} for n in clients]
+            rows += [measure(name, run, address, range(n), seconds) for n in clients]
+        if not alone:
+            rows += [measure_statements(address, n, seconds) for n in clients]
     rates = {row["clients"]: row["per second"] for row in rows if row["contender"] == OURS}
-    show([{**row, "ours / this": _ratio(rates[row["clients"]], row["per second"])} for row in rows], as_json=as_json)
+    same = {"database": kind, "pending": pending}
+    ratios = [_ratio(rates[row["clients"]], row["per second"]) for row in rows]
+    show([{**same, **row, "ours / this": ratio} for row, ratio in zip(rows, ratios, strict=True)], as_json=as_json)
 
 
 def _ratio(ours_rate: Any, rate: Any) -> float:

@@ -18,13 +18,16 @@ from assignment_engine.store.rows import Values, key_of
 
 MOST_AT_ONCE = 64
 
+Write = tuple[UpdateBase, Sequence[Mapping[str, object]]]
+Writes = Sequence[Write]
+
 
 class Batch:
     """Collects writes; `flush` sends them in their order. Statements must be constants with named parameters."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._writes: list[tuple[UpdateBase, Sequence[Mapping[str, object]]]] = []
+        self._writes: list[Write] = []
 
     def add(self, statement: UpdateBase, rows: Sequence[Mapping[str, object]]) -> None:
         """Run `statement` once for each of `rows`."""
@@ -45,14 +48,15 @@ class Batch:
     def flush(self) -> None:
         """Send what was collected."""
         writes, self._writes = self._writes, []
-        few = sum(len(rows) for _, rows in writes) <= MOST_AT_ONCE
-        if self._connection.dialect.name == "postgresql" and few and writes:
-            self._together(writes)
-        else:
+        if sum(len(rows) for _, rows in writes) > MOST_AT_ONCE:
             for statement, rows in writes:
                 self._connection.execute(statement, rows)
+        elif self._connection.dialect.name == "postgresql" and writes:
+            self._together(writes)
+        else:
+            self._one_by_one(writes)
 
-    def _together(self, writes: Sequence[tuple[UpdateBase, Sequence[Mapping[str, object]]]]) -> None:
+    def _together(self, writes: Writes) -> None:
         driver: Any = self._connection.connection.driver_connection
         encoding = encodings[driver.encoding]
         with driver.cursor() as cursor:
@@ -65,13 +69,20 @@ class Batch:
             ]
         self._connection.exec_driver_sql(";".join(parts), execution_options={"no_parameters": True})
 
+    def _one_by_one(self, writes: Writes) -> None:
+        for statement, rows in writes:
+            ready = _ready(statement, self._connection.dialect)
+            for row in rows:
+                self._connection.exec_driver_sql(ready.sql, ready.placed(row))
+
 
 @dataclass(frozen=True)
 class _Ready:
-    """A statement as the driver takes it, and how its values are to be given."""
+    """A statement as the driver takes it, and how its values are to be given: by name, or by `places`."""
 
     sql: str
     names: tuple[str, ...]
+    places: Sequence[str] | None
     defaults: Mapping[str, object]
     processors: Mapping[str, Callable[[Any], Any]]
 
@@ -81,6 +92,10 @@ class _Ready:
             name: self.processors[name](value) if name in self.processors else value for name, value in values.items()
         }
 
+    def placed(self, row: Mapping[str, object]) -> dict[str, object] | tuple[object, ...]:
+        bound = self.bound(row)
+        return bound if self.places is None else tuple(bound[name] for name in self.places)
+
 
 @lru_cache(maxsize=256)
 def _ready(statement: UpdateBase, dialect: Dialect) -> _Ready:
@@ -88,9 +103,8 @@ def _ready(statement: UpdateBase, dialect: Dialect) -> _Ready:
     found = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
     defaults = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
     names = tuple(name for name in compiled.binds if f"%({name})s" in str(compiled))
-    return _Ready(
-        str(compiled), names, defaults, {name: process for name, process in found.items() if process is not None}
-    )
+    processors = {name: process for name, process in found.items() if process is not None}
+    return _Ready(str(compiled), names, compiled.positiontup, defaults, processors)
 
 
 @lru_cache(maxsize=256)
