@@ -13,6 +13,7 @@ import click
 
 from assignment_engine import __version__
 from assignment_engine.cli.errors import errors_shown
+from assignment_engine.cli.long_running import collect_seldom
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -42,6 +43,7 @@ def serve(host: str, port: int, threads: int, worker: bool | None, link: bool) -
     from webapp.bodies import MAX_UPLOAD_BYTES
     from webapp.request_log import LineFormatter
 
+    collect_seldom()
     settings = with_secret(read_settings())
     lines = logging.StreamHandler()
     lines.setFormatter(LineFormatter())

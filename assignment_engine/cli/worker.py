@@ -9,6 +9,7 @@ import threading
 import click
 
 from assignment_engine.cli.errors import errors_shown
+from assignment_engine.cli.long_running import collect_seldom
 
 
 @click.command("worker")
@@ -26,6 +27,7 @@ def worker_command() -> None:
     from assignment_engine.jobs.worker import instance_id
     from assignment_engine.wiring import build_engine, build_worker
 
+    collect_seldom()
     settings = read_settings()
     logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -17,7 +17,7 @@ from assignment_engine.domain.records import StoredTask
 from assignment_engine.domain.stored import Page, TrainingRow
 from assignment_engine.domain.worklists import HistoryEntry, Ticket
 from assignment_engine.store.batch import Batch
-from assignment_engine.store.holding import COLUMNS, hold
+from assignment_engine.store.holding import COLUMNS, assignment_of, hold
 from assignment_engine.store.paging import fetch_page
 from assignment_engine.store.recording import record_advances, record_reopening
 from assignment_engine.store.rows import rows_in
@@ -174,7 +174,7 @@ class Assignments:
 
 
 def _records(rows: Sequence[Row[Any]]) -> tuple[Assignment, ...]:
-    return tuple(Assignment(**{name: getattr(row, name) for name in COLUMNS}) for row in rows)
+    return tuple(assignment_of(row) for row in rows)
 
 
 def _entry(row: Row[Any]) -> HistoryEntry:

@@ -10,12 +10,12 @@ from sqlalchemy import ColumnElement, Row, and_, bindparam, func, or_, select
 from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.errors import ActiveWorkError, NotFoundError, StaleVersionError
-from assignment_engine.domain.records import Employee, EmployeeHistory, StoredEmployee
+from assignment_engine.domain.records import Employee, StoredEmployee
 from assignment_engine.domain.stored import Page
 from assignment_engine.domain.types import Availability, whole_seconds
 from assignment_engine.store.dialects import database_now
 from assignment_engine.store.free import refresh_free
-from assignment_engine.store.history import COUNTS, histories_of, history_of
+from assignment_engine.store.history import COUNTS, counts_of, history_of
 from assignment_engine.store.paging import fetch_page
 from assignment_engine.store.prepared import PREPARED
 from assignment_engine.store.rows import (
@@ -103,7 +103,7 @@ class Employees:
         else:
             rows = rows_in(self._connection, LIVING, employees.c.employee_id, ids)
         if not with_history:
-            return tuple(_record(row, EmployeeHistory()) for row in rows)
+            return tuple(_record(row, ()) for row in rows)
         return self._with_history(rows, None if ids is None else [row.employee_id for row in rows])
 
     def names(self, ids: Collection[str]) -> dict[str, str | None]:
@@ -197,7 +197,7 @@ class Employees:
     def hold(self, employee_id: str) -> StoredEmployee | None:
         """Lock a person and read them; None when there is nobody, or no longer."""
         rows = self._connection.execute(_HOLD, {"employee": employee_id}).all()
-        return _record(rows[0], history_of(rows)) if rows else None
+        return _record(rows[0], rows) if rows else None
 
     def next_free(self, now: datetime) -> datetime | None:
         """When the next person's rest is over."""
@@ -236,8 +236,8 @@ class Employees:
         update_rows(self._connection, employees, stamped, {"version": employees.c.version + 1})
 
     def _with_history(self, rows: Sequence[Row[Any]], ids: Collection[str] | None = None) -> tuple[StoredEmployee, ...]:
-        histories = histories_of(self._connection, ids)
-        return tuple(_record(row, histories.get(row.employee_id, EmployeeHistory())) for row in rows)
+        counts = counts_of(self._connection, ids)
+        return tuple(_record(row, counts.get(row.employee_id, ())) for row in rows)
 
 
 def _new_row(person: Employee, now: datetime) -> Values:
@@ -258,7 +258,7 @@ def _values(person: Employee, fields: Collection[str], assigned_seconds: int) ->
     return values
 
 
-def _record(row: Row[Any], history: EmployeeHistory) -> StoredEmployee:
+def _record(row: Row[Any], counts: Sequence[Row[Any]]) -> StoredEmployee:
     """What was checked before it was stored is not checked again: a plan reads everybody."""
     known = {name: value for name in _SAME if (value := getattr(row, name)) is not None}
     known |= {
@@ -267,6 +267,6 @@ def _record(row: Row[Any], history: EmployeeHistory) -> StoredEmployee:
         "queues": tuple(row.queues),
         "current_workload": hours_of(row.external_seconds + row.assigned_seconds),
         "max_workload": hours_of(row.max_seconds),
-        "history": history.model_copy(update={"active_tasks": row.active_tasks}),
+        "history": history_of(counts, row.active_tasks),
     }
-    return StoredEmployee.model_construct(**known)
+    return StoredEmployee.unchecked(**known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -121,7 +121,7 @@ class History:
         self._connection.execute(statement, parameters)
 
 
-def histories_of(connection: Connection, ids: Collection[str] | None) -> dict[str, EmployeeHistory]:
+def counts_of(connection: Connection, ids: Collection[str] | None) -> Mapping[str, Sequence[Row[Any]]]:
     """What is counted for each of `ids` (None: everybody) who has finished work."""
     query = select(employee_history.c.employee_id, *COUNTS)
     if ids is None:
@@ -131,29 +131,36 @@ def histories_of(connection: Connection, ids: Collection[str] | None) -> dict[st
     by_person: defaultdict[str, list[Row[Any]]] = defaultdict(list)
     for row in rows:
         by_person[row.employee_id].append(row)
-    return {employee_id: history_of(counts) for employee_id, counts in by_person.items()}
+    return by_person
 
 
-def history_of(rows: Sequence[Row[Any]]) -> EmployeeHistory:
-    """What the rows of one person count; those of an outer join hold NULL where nothing is counted."""
-    rows = [row for row in rows if row.completed is not None]
+def history_of(rows: Sequence[Row[Any]], active_tasks: int) -> EmployeeHistory:
+    """What the rows of one person count, whose last columns are `COUNTS`; NULL where nothing is counted."""
     good: defaultdict[str, int] = defaultdict(int)
     judged: defaultdict[str, int] = defaultdict(int)
     departments: defaultdict[str, float] = defaultdict(float)
-    for row in rows:
-        good[row.category] += row.good
-        judged[row.category] += row.judged
-        if row.done_for:
-            departments[row.done_for] += row.completed
-    return EmployeeHistory(
-        completed=sum(row.completed for row in rows),
-        completed_hours=hours_of(sum(row.completed_seconds for row in rows)),
-        outcomes=Tally(good=float(sum(good.values())), total=float(sum(judged.values()))),
-        by_category={
-            name: Tally(good=float(good[name]), total=float(judged[name])) for name in judged if name and judged[name]
-        },
-        by_department={name: count for name, count in departments.items() if count},
+    completed = seconds = 0
+    for done_for, category, times, worked, well, ends in (row[-len(COUNTS) :] for row in rows):
+        if times is None:
+            continue
+        good[category] += well
+        judged[category] += ends
+        completed += times
+        seconds += worked
+        if done_for and times:
+            departments[done_for] += times
+    return EmployeeHistory.unchecked(
+        active_tasks=active_tasks,
+        completed=completed,
+        completed_hours=hours_of(seconds),
+        outcomes=_tally(sum(good.values()), sum(judged.values())),
+        by_category={name: _tally(good[name], times) for name, times in judged.items() if name and times},
+        by_department=dict(departments),
     )
+
+
+def _tally(good: int, total: int) -> Tally:
+    return Tally.unchecked(good=float(good), total=float(total))
 
 
 def _row(past: PastAssignment) -> Values:

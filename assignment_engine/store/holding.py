@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BindParameter, Column, Row, Select, bindparam, exists, select
 from sqlalchemy.engine import Connection
 
-from assignment_engine.domain.assignments import Assignment
+from assignment_engine.domain.assignments import Assignment, AssignmentStatus
 from assignment_engine.domain.errors import NotFoundError
 from assignment_engine.domain.live import Held, PersonFacts, TakenFacts, TaskFacts
 from assignment_engine.domain.queues import Queue
@@ -51,6 +51,12 @@ _READ = (
     .where(task_assignments.c.assignment_id == _KEY)
     .execution_options(**{PREPARED: True})
 )
+
+
+def assignment_of(row: Row[Any]) -> Assignment:
+    """The record of a row with all of `COLUMNS` under their names."""
+    fields = {name: getattr(row, name) for name in COLUMNS}
+    return Assignment.unchecked(**{**fields, "status": AssignmentStatus(row.status)})
 
 
 class _Who(NamedTuple):
@@ -97,7 +103,7 @@ def _finding(column: Column[str], dialect: str) -> Select[Any]:
 
 
 def _held(connection: Connection, row: Row[Any]) -> Held:
-    assignment = Assignment(**{name: getattr(row, name) for name in COLUMNS})
+    assignment = assignment_of(row)
     carried = PersonFacts(row.person_external_seconds + row.person_assigned_seconds, row.person_max_seconds)
     return Held(
         assignment=assignment,

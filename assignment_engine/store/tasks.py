@@ -10,9 +10,9 @@ from sqlalchemy import Row, delete, or_, select
 from sqlalchemy.engine import Connection
 
 from assignment_engine.domain.errors import ActiveWorkError, InvalidInputError, NotFoundError, StaleVersionError
-from assignment_engine.domain.records import StoredTask, Task
+from assignment_engine.domain.records import StoredTask, Task, title_from
 from assignment_engine.domain.stored import Page
-from assignment_engine.domain.types import ProcessingStatus, TaskStatus
+from assignment_engine.domain.types import Priority, ProcessingStatus, TaskStatus
 from assignment_engine.store.dialects import database_now
 from assignment_engine.store.paging import fetch_page
 from assignment_engine.store.rows import (
@@ -42,6 +42,10 @@ _PLACING = frozenset(
     | {"dependencies", "estimated_hours", "units", "department", "dispatch_mode"}
 )
 _PROCESSING = ("processing_status", "processing_instance_id", "processed_at", "dispatch_mode")
+_SAME = (
+    *("task_id", "assigned_to_id", *_PLAIN, *_PROCESSING),
+    *("version", "created_at", "updated_at", "enqueued_at", "rank_at", "dispatch_key"),
+)
 _SORTS = {
     **{name: tasks.c[name] for name in ("task_id", "title", "deadline", "complexity_score", "status", "category")},
     **{name: tasks.c[name] for name in ("department", "queue", "ticket_number", "scheduled_date", "units")},
@@ -271,11 +275,16 @@ def task_records(rows: Sequence[Row[Any]]) -> tuple[StoredTask, ...]:
 
 
 def _record(row: Row[Any]) -> StoredTask:
-    names = (
-        *("task_id", "assigned_to_id", *_PLAIN, "dependencies", *_PROCESSING),
-        *("version", "created_at", "updated_at", "enqueued_at", "rank_at", "dispatch_key"),
-    )
-    fields = {name: getattr(row, name) for name in names}
-    return StoredTask(
-        estimated_hours=None if row.estimated_seconds is None else hours_of(row.estimated_seconds), **fields
-    )
+    """What was checked before it was stored is not checked again."""
+    known = {name: value for name in _SAME if (value := getattr(row, name)) is not None}
+    known |= {
+        "priority": Priority(row.priority),
+        "status": TaskStatus(row.status),
+        "processing_status": ProcessingStatus(row.processing_status),
+        "dependencies": tuple(row.dependencies),
+    }
+    if row.estimated_seconds is not None:
+        known["estimated_hours"] = hours_of(row.estimated_seconds)
+    if row.title is None and row.description is not None:
+        known["title"] = title_from(row.description)
+    return StoredTask.unchecked(**known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from assignment_engine.domain.constraints import Constraints
 from assignment_engine.domain.errors import InvalidInputError
-from assignment_engine.domain.records import EmployeeHistory, Tally
+from assignment_engine.domain.records import EmployeeHistory, StoredEmployee, StoredTask, Tally
 from assignment_engine.domain.types import Priority, new_id, utc_text
 from tests.builders import employee, task
 
@@ -189,6 +190,34 @@ def test_datetimes_of_other_zones_become_utc():
 def test_records_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         employee().name = "Bo"
+
+
+_STAMPS = {"created_at": datetime(2026, 3, 2, tzinfo=UTC), "updated_at": datetime(2026, 3, 3, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        StoredTask(task_id="t1", **_STAMPS),
+        StoredTask(task_id="t1", required_skills=["sql"], priority="high", estimated_hours=2, version=3, **_STAMPS),
+        StoredEmployee(employee_id="ana", **_STAMPS),
+        StoredEmployee(employee_id="ana", skills={"sql": 0.5}, history={"by_category": {"a": {"total": 1}}}, **_STAMPS),
+    ],
+)
+def test_an_unchecked_record_is_like_the_checked_one(record):
+    made = type(record).unchecked(**{name: getattr(record, name) for name in record.model_fields_set})
+    assert made == record
+    assert made.model_fields_set == record.model_fields_set
+    assert made.model_dump_json() == record.model_dump_json()
+    assert pickle.loads(pickle.dumps(made)) == record.model_copy(deep=True)
+
+
+def test_an_unchecked_record_shares_nothing_and_lacks_nothing():
+    one, other = (StoredTask.unchecked(task_id=task_id, **_STAMPS) for task_id in ("t1", "t2"))
+    assert one.context == {}
+    assert one.context is not other.context
+    with pytest.raises(TypeError, match=r"StoredTask lacks \['created_at', 'updated_at'\]"):
+        StoredTask.unchecked(task_id="t1")
 
 
 def test_priorities_have_levels_and_weights():
