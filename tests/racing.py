@@ -44,6 +44,7 @@ from assignment_engine.store.wakes import can_notify
 
 T = TypeVar("T")
 PEOPLE = 12
+LEAST_ACTS = 150
 SKILLS = ("sql", "python", "java")
 BOSS = Actor("boss")
 SILENCE = timedelta(seconds=2)
@@ -270,12 +271,12 @@ _WEIGHTS = {**_OFTEN, **_SOMETIMES, **_SELDOM}
 
 
 def client(url: str, seed: str, seconds: float, log: Path) -> None:
-    """Act for so long; what happened is written at the end."""
+    """Act for so long, and on a busy machine until enough was done; what happened is written at the end."""
     logging.basicConfig(filename=log.with_suffix(".log"), level=logging.WARNING, force=True)
     with dispatcher_on(url, SILENCE) as dispatcher:
         acting = Client(dispatcher, Random(seed), f"c{seed.replace('/', '-')}")
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() < end or acting.done.total() < LEAST_ACTS:
             acting.act()
         log.write_text(json.dumps(acting.summary()))
 
