@@ -64,6 +64,17 @@ def test_completing_again_changes_nothing(office):
     assert again.next is None
 
 
+def test_completing_again_tells_the_next_task_again(office):
+    """An answer that was lost is given again, as long as the next task is still theirs."""
+    office.has(employee("ana"))
+    office.gets(task("t1", priority="critical"), task("t2"), task("t3"))
+    office.login("ana")
+    following = office.complete("t1", "ana").next
+    assert office.complete("t1", "ana").next == following
+    office.complete(following.task_id, "ana")
+    assert office.complete("t1", "ana").next.task_id not in ("t1", following.task_id)
+
+
 def test_another_persons_task_is_not_there(office):
     """Whoever does not have the task learns nothing about it."""
     office.has(employee("ana"), employee("bo"))
@@ -235,6 +246,42 @@ def test_an_accepted_offer_is_in_progress(office):
     office.let_offers_expire()
     office.cycle()
     assert office.holder("t1") == "ana"
+
+
+@pytest.mark.parametrize("queue", ["default", "new"])
+def test_a_mode_holds_from_the_moment_it_is_set(office, queue):
+    """For a queue that nobody has heard of before, and for one whose settings were just looked at."""
+    office.has(employee("ana"), employee("bo"))
+    office.login("ana"), office.login("bo")
+    office.submit(task("before"))
+    office.queue(queue, mode="offer")
+    office.submit(task("t1", queue=queue))
+    assert office.task("t1").status == "assigned"
+    office.gets(task("t2", queue=queue))
+    office.complete("before", office.holder("before"))
+    assert office.task("t2").status == "assigned"
+
+
+def test_what_is_taken_back_goes_to_others_first(office):
+    """Its person gets it again only when nobody else is there."""
+    office.has(employee("ana", skills={"sql": 1.0}), employee("bo", skills={"sql": 0.5}))
+    office.login("ana"), office.login("bo")
+    office.submit(task("t1", required_skills={"sql": 1.0}))
+    assert office.holder("t1") == "ana"
+    _release(office, "t1")
+    assert office.holder("t1") == "bo"
+    _release(office, "t1")
+    assert office.holder("t1") == "ana"
+    office.logout("bo")
+    _release(office, "t1")
+    assert office.holder("t1") == "ana"
+    assert office.findings() == []
+
+
+def _release(office, task_id):
+    with office.database.read() as unit:
+        (held,) = unit.assignments.active([task_id])
+    office.run(lambda unit: work.release(unit, office.dispatcher, held.id, ADMIN))
 
 
 def test_minimum_levels_relax_with_waiting(office):

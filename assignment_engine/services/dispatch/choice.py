@@ -39,9 +39,11 @@ class Chooser:
         """Tasks for a free person, the one to try first in front."""
         return _Window(self, person, self.memory.streams(self.unit, self.now, fresh=self.fresh)).candidates()
 
-    def for_task(self, task: StoredTask, queue: Queue) -> Iterator[list[Candidate]]:
+    def for_task(self, task: StoredTask, queue: Queue, others_than: str | None = None) -> Iterator[list[Candidate]]:
         """Free people for a waiting task, best first; later pages hold those who have been free for less long."""
         rejections = self.unit.assignments.rejections([task.task_id])
+        if others_than is not None:
+            rejections |= {(task.task_id, others_than)}
         last: StoredEmployee | None = None
         while people := self.unit.employees.free(self.now, queue.people, last):
             last = people[-1]

@@ -85,17 +85,26 @@ class Dispatcher:
         self.memory.once(self.core.warm_up)
 
     def settle(
-        self, unit: UnitOfWork, now: datetime, people: Collection[str] = (), tasks: Collection[str] = ()
+        self,
+        unit: UnitOfWork,
+        now: datetime,
+        people: Collection[str] = (),
+        tasks: Collection[str] = (),
+        others_than: str | None = None,
     ) -> list[Assignment]:
         """Find the places of `tasks`, then work for `people`, then people for what is left of `tasks`.
 
         What finds nothing is looked at once more after the commit.
+
+        Parameters
+        ----------
+        others_than : who is not asked for `tasks` here.
         """
         waiting = find_places(unit, tasks, now) if tasks else {}
         filled = {person: self.fill(unit, person, now) for person in sorted(set(people))}
         given = [assignment for one in filled.values() for assignment in one.given]
         taken = {assignment.task_id for assignment in given}
-        given += self.find_people(unit, {t: task for t, task in waiting.items() if t not in taken}, now)
+        given += self.find_people(unit, {t: task for t, task in waiting.items() if t not in taken}, now, others_than)
         idle = {person for person, one in filled.items() if not one.is_full}
         unmatched = waiting.keys() - {assignment.task_id for assignment in given}
         if unmatched or idle:
@@ -122,13 +131,15 @@ class Dispatcher:
         found = unit.tasks.get_many(tasks)
         self.find_people(unit, {task.task_id: task for task in found if task.dispatch_key is not None}, now)
 
-    def find_people(self, unit: UnitOfWork, waiting: Mapping[str, StoredTask], now: datetime) -> list[Assignment]:
+    def find_people(
+        self, unit: UnitOfWork, waiting: Mapping[str, StoredTask], now: datetime, others_than: str | None = None
+    ) -> list[Assignment]:
         """People for waiting tasks, those first that come first in their queues."""
         given: list[Assignment] = []
         for task in sorted(waiting.values(), key=lambda task: (task.rank_at or now, task.task_id)):
             if not unit.employees.is_any_free(now):
                 break
-            assignment = self._find_person(unit, task, now)
+            assignment = self._find_person(unit, task, now, others_than)
             if assignment is not None:
                 given.append(assignment)
         return given
@@ -155,21 +166,23 @@ class Dispatcher:
             for candidate in found:
                 facts = unit.waiting.take(candidate.task)
                 if facts is not None:
-                    return self._give(chooser, candidate, found, facts)
+                    return self._give(chooser, self._queue(chooser, candidate.task), candidate, found, facts)
             if not found:
                 return None
         return None
 
-    def _find_person(self, unit: UnitOfWork, task: StoredTask, now: datetime) -> Assignment | None:
+    def _find_person(
+        self, unit: UnitOfWork, task: StoredTask, now: datetime, others_than: str | None
+    ) -> Assignment | None:
         """Give a waiting task to the best free person whom nobody else is just busying."""
         queue = unit.queues.named([task.queue])[task.queue]
         chooser = self._chooser(unit, now)
-        pages = chooser.for_task(task, queue)
+        pages = chooser.for_task(task, queue, others_than)
         while found := self.decided(unit, now, lambda: next(pages, [])):
             for candidate in found:
                 if unit.employees.take(candidate.employee):
                     facts = unit.waiting.take(task)
-                    return None if facts is None else self._give(chooser, candidate, found, facts)
+                    return None if facts is None else self._give(chooser, queue, candidate, found, facts)
         return None
 
     def _chooser(self, unit: UnitOfWork, now: datetime, *, fresh: bool = False) -> Chooser:
@@ -187,10 +200,12 @@ class Dispatcher:
             unit.alerts.raise_(FAILED, "dispatch", "deciding broke off by an error; see the log", now, "critical")
             return []
 
-    def _give(self, chooser: Chooser, chosen: Candidate, compared: Sequence[Candidate], facts: TaskFacts) -> Assignment:
+    def _give(
+        self, chooser: Chooser, queue: Queue, chosen: Candidate, compared: Sequence[Candidate], facts: TaskFacts
+    ) -> Assignment:
         """Make it real; the person and the task are locked."""
         unit, now = chooser.unit, chooser.now
-        queue, scorer = self._queue(unit, chosen.task, now), chooser.core.of_arm(chosen.arm).scorer
+        scorer = chooser.core.of_arm(chosen.arm).scorer
         offered = (chosen.task.dispatch_mode or queue.mode) == QueueMode.OFFER
         new = NewAssignment(
             id=new_id(),
@@ -225,6 +240,8 @@ class Dispatcher:
         waited = (chooser.now - both_there).total_seconds()
         self.observed.dispatched(queue, max(0.0, waited) + time.monotonic() - chooser.began)
 
-    def _queue(self, unit: UnitOfWork, task: StoredTask, now: datetime) -> Queue:
-        streams = self.memory.streams(unit, now)
-        return next((s.queue for s in streams if s.queue.name == task.queue), Queue(name=task.queue))
+    def _queue(self, chooser: Chooser, task: StoredTask) -> Queue:
+        """As it was at most a second ago; one that is newer is read."""
+        streams = self.memory.streams(chooser.unit, chooser.now)
+        known = next((stream.queue for stream in streams if stream.queue.name == task.queue), None)
+        return known or chooser.unit.queues.named([task.queue])[task.queue]

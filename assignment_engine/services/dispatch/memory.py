@@ -27,6 +27,9 @@ class _Kept(Generic[T]):
         self._lifetime = lifetime
         self._kept: tuple[datetime, T] | None = None
 
+    def forget(self) -> None:
+        self._kept = None
+
     def get(self, now: datetime) -> T | None:
         if self._kept is None or not timedelta() <= now - self._kept[0] < self._lifetime:
             return None
@@ -90,6 +93,10 @@ class Memory:
         """Every stream of tasks, at most a second old; a second look after a commit wants them fresh."""
         kept = None if fresh else self._streams.get(now)
         return kept or self._streams.put(unit.waiting.streams(), now)
+
+    def forget_streams(self) -> None:
+        """The settings of a queue have changed: they hold from now on, and elsewhere within a second."""
+        self._streams.forget()
 
     def tasks(self, unit: UnitOfWork, spots: Sequence[Spot], ahead: Sequence[Spot] = ()) -> list[StoredTask]:
         """The records of these waiting tasks; only those are read that were not seen as they are now.

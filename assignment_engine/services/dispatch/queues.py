@@ -49,6 +49,7 @@ def set_queue(unit: UnitOfWork, dispatcher: Dispatcher, name: str, changes: Mapp
     before = unit.queues.hold(name, now).model_dump()
     queue = Queue(**{**before, **changes, "name": name})
     unit.queues.put(queue, now)
+    unit.after_commit(dispatcher.memory.forget_streams)
     if unit.waiting.move_queue(name, now):
         unit.after_commit(dispatcher.wake)
     return _shown(unit, queue)

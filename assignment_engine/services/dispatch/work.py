@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from assignment_engine.domain.actors import Actor
+from assignment_engine.domain.actors import ENGINE, Actor
 from assignment_engine.domain.assignments import (
     Advance,
     Assignment,
@@ -146,7 +146,7 @@ def fail(unit: UnitOfWork, dispatcher: Dispatcher, assignment_id: str, actor: Ac
 def release(
     unit: UnitOfWork, dispatcher: Dispatcher, assignment_id: str, actor: Actor, reason: str | None = None
 ) -> Assignment:
-    """Take it back into its queue.
+    """Take it back into its queue, for others first: only if nobody else is free its person may get it again.
 
     Raises
     ------
@@ -211,10 +211,21 @@ def _completed(
 ) -> Completed:
     _require_own(held, actor, kind, record_id)
     if held.assignment.status is AssignmentStatus.COMPLETED:
-        return Completed(completed=held.assignment)
+        return Completed(completed=held.assignment, next=_given_since(unit, held.assignment))
     step, given = _advanced(unit, dispatcher, held, Event.COMPLETE, actor)
     mine = [following for following in given if following.employee_id == held.assignment.employee_id]
     return Completed(completed=step.assignment, next=mine[0] if mine else None)
+
+
+def _given_since(unit: UnitOfWork, done: Assignment) -> Assignment | None:
+    """What the engine gave a person next, as long as they have it: a repeated call gets the answer that was lost."""
+    active = unit.assignments.active_of([done.employee_id])
+    later = [
+        a
+        for a in active
+        if a.assigned_by == ENGINE.subject and done.completed_at and a.assigned_at >= done.completed_at
+    ]
+    return later[0] if later else None
 
 
 def _happens(
@@ -246,7 +257,11 @@ def _advanced(
         return step, []
     if event in (Event.COMPLETE, Event.FAIL) and held.queue.wrap_up_seconds:
         unit.sessions.wrap_up(person, now + timedelta(seconds=held.queue.wrap_up_seconds))
-    return step, dispatcher.settle(unit, now, people=[person], tasks=_waiting_now(unit, held, step))
+    waiting = _waiting_now(unit, held, step)
+    if event is not Event.RELEASE:
+        return step, dispatcher.settle(unit, now, people=[person], tasks=waiting)
+    given = dispatcher.settle(unit, now, tasks=waiting, others_than=person)  # it was taken back from them
+    return step, [*given, *dispatcher.settle(unit, now, people=[person])]
 
 
 def _waiting_now(unit: UnitOfWork, held: Held, step: Advance) -> Collection[str]:
