@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from assignment_engine.domain.constraints import Constraints, Pair
+from assignment_engine.domain.dependencies import find_cycle, told_cycle
 from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.domain.intake import refuse_duplicates
 from assignment_engine.domain.live import Live
@@ -125,7 +126,7 @@ def build_problem(
     refuse_duplicates(tasks, "/tasks")
     refuse_duplicates(employees, "/employees")
     _refuse_unknown_pairs(constraints, tasks, employees)
-    refuse_cycles(tasks)
+    _refuse_cycles(tasks)
     order = sorted(range(len(employees)), key=lambda i: employees[i].employee_id)
     people = tuple(employees[i] for i in order)
     waiting = [task for task in tasks if task.status is TaskStatus.PENDING]
@@ -194,35 +195,9 @@ def _refuse_unknown_pairs(constraints: Constraints, tasks: Sequence[Task], emplo
                 raise InvalidInputError.at(f"/constraints/{name}", f"there is no employee {employee_id!r} in this plan")
 
 
-def refuse_cycles(tasks: Sequence[Task]) -> None:
+def _refuse_cycles(tasks: Sequence[Task]) -> None:
     """Raise InvalidInputError naming the members when tasks wait for each other in a circle."""
-    waits_for = {task.task_id: task.dependencies for task in tasks if task.dependencies}
-    row = {task.task_id: i for i, task in enumerate(tasks)}
-    settled: set[str] = set()
-    for start in waits_for:
-        cycle = _find_cycle(start, waits_for, settled)
-        if cycle:
-            path = " → ".join([*cycle, cycle[0]])
-            raise InvalidInputError.at(
-                f"/tasks/{row[cycle[0]]}/dependencies", f"these tasks wait for each other: {path}"
-            )
-
-
-def _find_cycle(start: str, waits_for: dict[str, tuple[str, ...]], settled: set[str]) -> list[str]:
-    """Depth-first search from `start` without recursion; members of the first cycle met, or nothing."""
-    path: list[str] = []
-    on_path: set[str] = set()
-    stack = [(start, False)]
-    while stack:
-        task_id, leaving = stack.pop()
-        if leaving:
-            settled.add(task_id)
-            on_path.discard(path.pop())
-        elif task_id in on_path:
-            return path[path.index(task_id) :]
-        elif task_id in waits_for and task_id not in settled:
-            path.append(task_id)
-            on_path.add(task_id)
-            stack.append((task_id, True))
-            stack.extend((dependency, False) for dependency in waits_for[task_id])
-    return []
+    cycle = find_cycle({task.task_id: task.dependencies for task in tasks if task.dependencies})
+    if cycle:
+        row = next(i for i, task in enumerate(tasks) if task.task_id == cycle[0])
+        raise InvalidInputError.at(f"/tasks/{row}/dependencies", told_cycle(cycle))

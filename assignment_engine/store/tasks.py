@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, or_, select
+from sqlalchemy import Row, Select, bindparam, delete, or_, select
 from sqlalchemy.engine import Connection
 
+from assignment_engine.domain.dependencies import find_cycle, told_cycle
 from assignment_engine.domain.errors import ActiveWorkError, InvalidInputError, NotFoundError, StaleVersionError
 from assignment_engine.domain.records import StoredTask, Task, title_from
 from assignment_engine.domain.stored import Page
@@ -60,6 +62,17 @@ LIVING = (
     .outerjoin_from(tasks, task_assignments, task_assignments.c.active_task_id == tasks.c.task_id)
     .where(tasks.c.deleted_at.is_(None))
 )
+
+
+def _all_they_wait_for() -> Select[Any]:
+    """What the tasks `changed` wait for, what that waits for, and so on."""
+    pairs = select(task_dependencies)
+    first = pairs.where(task_dependencies.c.task_id.in_(bindparam("changed", expanding=True))).cte(recursive=True)
+    following = pairs.join(first, task_dependencies.c.task_id == first.c.depends_on)
+    return select(first.union(following))
+
+
+_WAITS_FOR = _all_they_wait_for()
 
 
 class Tasks:
@@ -221,6 +234,19 @@ class Tasks:
             self._connection.execute(delete(task_dependencies).where(task_dependencies.c.task_id.in_(part)))
         rows = [{"task_id": t.task_id, "depends_on": d} for t in changed for d in sorted(set(t.dependencies))]
         insert_rows(self._connection, task_dependencies, rows)
+        self._refuse_cycles({task.task_id for task in changed})
+
+    def _refuse_cycles(self, changed: Collection[str]) -> None:
+        """A circle that is new goes through a task that was changed and that some task waits for."""
+        waited_for = select(task_dependencies.c.depends_on).distinct()
+        named = rows_in(self._connection, waited_for, task_dependencies.c.depends_on, changed)
+        waits_for: defaultdict[str, set[str]] = defaultdict(set)
+        for part in chunks([row.depends_on for row in named]):
+            for row in self._connection.execute(_WAITS_FOR, {"changed": part}):
+                waits_for[row.task_id].add(row.depends_on)
+        cycle = find_cycle({task_id: sorted(names) for task_id, names in waits_for.items()})
+        if cycle:
+            raise InvalidInputError.at("/dependencies", told_cycle(cycle))
 
     def _update(self, rows: Sequence[tuple[str, Values]], now: datetime) -> None:
         stamped = [(task_id, {**values, **_moved(values, now), "updated_at": now}) for task_id, values in rows]

@@ -263,3 +263,33 @@ def test_pending_tasks_come_by_priority_deadline_and_age(database):
     with database.read() as unit:
         assert [t.task_id for t in unit.tasks.pending()] == ["top", "soon", "due", "old", "a", "b", "low"]
         assert [t.task_id for t in unit.tasks.pending(limit=2)] == ["top", "soon"]
+
+
+def test_tasks_that_would_wait_for_each_other_are_refused(database):
+    """Whether they come one after the other, at once, by a change or by an import; what was there stays as it was."""
+    chain = [Task(task_id=f"t{n}", title="x", dependencies=[f"t{n + 1}"]) for n in range(30)]
+    database.run(lambda unit: unit.tasks.add(chain, NOW))
+    database.run(lambda unit: unit.tasks.add([Task(task_id="t30", title="x", dependencies=["unknown"])], NOW))
+    closing = Task(task_id="t30", title="x", dependencies=["t29", "t5"])
+    attempts = (
+        lambda unit: unit.tasks.change("t30", {"dependencies": ("t7",)}, NOW),
+        lambda unit: unit.tasks.put([closing], NOW),
+        lambda unit: unit.tasks.change("t3", {"dependencies": ("t3",)}, NOW),
+        lambda unit: unit.tasks.add([Task(task_id="unknown", title="x", dependencies=["t0"])], NOW),
+        lambda unit: unit.tasks.add([Task(task_id=a, title="x", dependencies=[b]) for a, b in ("ab", "ba")], NOW),
+    )
+    for attempt in attempts:
+        with pytest.raises(InvalidInputError, match="these tasks wait for each other: ") as error:
+            database.run(attempt)
+        assert [found.pointer for found in error.value.errors] == ["/dependencies"]
+    with database.read() as unit:
+        assert unit.tasks.get("t30").dependencies == ("unknown",)
+        assert unit.tasks.get("t3").dependencies == ("t4",)
+
+
+def test_what_was_refused_may_be_given_the_other_way_round(database):
+    database.run(lambda unit: unit.tasks.add([Task(task_id="a", title="x", dependencies=["b", "c"])], NOW))
+    database.run(lambda unit: unit.tasks.change("a", {"dependencies": ("c",)}, NOW))
+    database.run(lambda unit: unit.tasks.add([Task(task_id="b", title="x", dependencies=["a"])], NOW))
+    with database.read() as unit:
+        assert unit.tasks.get("b").dependencies == ("a",)
