@@ -58,6 +58,8 @@ def note_changes(unit: UnitOfWork, changed: Mapping[str, Iterable[str]]) -> None
 def remove_task(unit: UnitOfWork, task_id: str) -> None:
     """Delete a task softly, with its conversations; its assignments, audit and training log stay.
 
+    Of tasks that wait for it the loop says that they wait in vain, unless it was done.
+
     Raises
     ------
     NotFoundError
@@ -65,6 +67,7 @@ def remove_task(unit: UnitOfWork, task_id: str) -> None:
         While it has an active assignment.
     """
     unit.tasks.remove(task_id)
+    unit.waiting.recall_dependents([task_id], unit.now())
     unit.conversations.remove_of(task_id)
     unit.triage.forget([task_id])
     unit.triage_claims.withdraw([task_id])

@@ -16,8 +16,10 @@ from assignment_engine.domain.errors import (
 )
 from assignment_engine.domain.sampled import as_rows
 from assignment_engine.services.dispatch import presence, work
+from assignment_engine.services.dispatch.alerts import raise_unassignable
 from assignment_engine.services.dispatch.intake import amend_employee, amend_task, submit_task
 from assignment_engine.services.dispatch.queues import set_queue
+from assignment_engine.services.tasks import remove_task
 from tests.builders import employee, task
 from tests.dispatching import Office
 
@@ -359,6 +361,35 @@ def test_an_absent_preferred_person_is_not_waited_for(office):
     office.login("bo")
     office.submit(task("t1", preferred_employee="ana"))
     assert office.holder("t1") == "bo"
+
+
+def test_what_waits_in_vain_is_told(office):
+    """For something that is not there, has failed, was cancelled or deleted; until that is mended."""
+    office.has(employee("ana"))
+    office.submit(task("unknown", dependencies=["later"]))
+    assert office.alerts() == {("unassignable", "unknown")}
+    office.gets(task("a"), task("b", dependencies=["a"]), task("c", dependencies=["b"]))
+    office.login("ana")
+    office.cycle()
+    assert office.alerts() == {("unassignable", "unknown")}
+    with office.database.read() as unit:
+        (held,) = unit.assignments.active(["a"])
+    office.run(lambda unit: work.fail(unit, office.dispatcher, held.id, ADMIN, "it is broken"))
+    assert office.alerts() == {("unassignable", "unknown"), ("unassignable", "b")}
+    office.submit(task("later"))
+    office.run(lambda unit: amend_task(unit, office.dispatcher, "b", {"dependencies": ()}))
+    raise_alerts(office)
+    assert office.alerts() == set()
+    office.logout("ana")
+    office.run(lambda unit: remove_task(unit, "b"))
+    office.cycle()
+    assert office.alerts() == {("unassignable", "c")}
+    assert office.findings() == []
+
+
+def raise_alerts(office):
+    """As the loop does every 30 seconds."""
+    office.run(lambda unit: raise_unassignable(unit, office.core.matcher, unit.now()))
 
 
 def test_tasks_wait_for_what_they_depend_on(office):

@@ -6,11 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from assignment_engine.domain.live import AlertSubject, Stream
-from assignment_engine.domain.records import StoredEmployee
+from assignment_engine.domain.records import StoredEmployee, StoredTask
+from assignment_engine.domain.types import TaskStatus
 from assignment_engine.features.skills import SkillMatcher
+from assignment_engine.services.core import done
 from assignment_engine.store.unit import UnitOfWork
 
 UNASSIGNABLE = "unassignable"
+MOST_TOLD = 100
+_UNKNOWN = "which is not there"
+_HOPELESS = {TaskStatus.FAILED: "which has failed", TaskStatus.CANCELLED: "which was cancelled"}
 
 
 def raise_unassignable(unit: UnitOfWork, matcher: SkillMatcher, now: datetime) -> None:
@@ -19,10 +24,37 @@ def raise_unassignable(unit: UnitOfWork, matcher: SkillMatcher, now: datetime) -
     hopeless = [s for s in unit.waiting.streams() if not any(_serves(matcher, e, s) for e in everybody)]
     found = {task_id: _no_one(stream) for stream in hopeless for task_id in unit.waiting.in_stream(stream.dispatch_key)}
     found |= _refused_by_all(unit, matcher, everybody)
-    over = unit.alerts.standing(UNASSIGNABLE) - found.keys()
+    standing = unit.alerts.standing(UNASSIGNABLE)
+    found |= _waiting_in_vain(unit, unit.tasks.get_many(standing - found.keys()))
+    over = standing - found.keys()
     unit.alerts.clear(UNASSIGNABLE, over, now, "somebody can take it, or it waits no longer", AlertSubject.TASK)
     for task_id, reason in sorted(found.items()):
         unit.alerts.raise_(UNASSIGNABLE, task_id, reason, now, about=AlertSubject.TASK)
+
+
+def alert_what_waits_in_vain(unit: UnitOfWork, blocked: Sequence[StoredTask], now: datetime) -> None:
+    """Raise the alert at once for those of these tasks that wait for what will not be done as things stand.
+
+    Beyond a hundred standing alerts one more would tell nothing new.
+    """
+    found = _waiting_in_vain(unit, blocked)
+    room = MOST_TOLD - len(unit.alerts.standing(UNASSIGNABLE)) if found else 0
+    for task_id, reason in sorted(found.items())[: max(0, room)]:
+        unit.alerts.raise_(UNASSIGNABLE, task_id, reason, now, about=AlertSubject.TASK)
+
+
+def _waiting_in_vain(unit: UnitOfWork, blocked: Sequence[StoredTask]) -> dict[str, str]:
+    pending = [task for task in blocked if task.status is TaskStatus.PENDING]
+    wanted = {dependency for task in pending for dependency in task.dependencies}
+    still_open = wanted - done(unit, wanted)
+    status = {task.task_id: task.status for task in unit.tasks.get_many(still_open)}
+    ends = {name: _HOPELESS.get(status[name]) if name in status else _UNKNOWN for name in still_open}
+    return {
+        task.task_id: f"it waits for {name}, {ends[name]}"
+        for task in pending
+        for name in sorted(task.dependencies, reverse=True)
+        if ends.get(name)
+    }
 
 
 def alert_if_nobody_is_left(unit: UnitOfWork, matcher: SkillMatcher, task_id: str, now: datetime) -> None:

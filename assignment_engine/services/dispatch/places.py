@@ -13,6 +13,7 @@ from assignment_engine.domain.queues import Queue, QueueMode
 from assignment_engine.domain.records import StoredTask
 from assignment_engine.domain.types import ProcessingStatus, TaskStatus, canonical_skill
 from assignment_engine.services.core import done
+from assignment_engine.services.dispatch.alerts import alert_what_waits_in_vain
 from assignment_engine.store.unit import UnitOfWork
 
 _KEY_DIGITS = 16
@@ -81,12 +82,21 @@ def _finished(unit: UnitOfWork, pending: Sequence[StoredTask]) -> frozenset[str]
     return found
 
 
+def _blocked(unit: UnitOfWork, pending: Sequence[StoredTask], now: datetime) -> set[str]:
+    """Those that wait for others; an alert tells of those that do so in vain."""
+    finished = _finished(unit, pending)
+    found = [task for task in pending if not finished.issuperset(task.dependencies)]
+    if found:
+        alert_what_waits_in_vain(unit, found, now)
+    return {task.task_id for task in found}
+
+
 def find_places(unit: UnitOfWork, task_ids: Collection[str], now: datetime) -> dict[str, StoredTask]:
     """Put these tasks where they belong; those that somebody may look at now."""
     found = unit.tasks.get_many(task_ids)
     pending = [task for task in found if task.status is TaskStatus.PENDING]
     queues = _queues(unit, pending)
-    finished = _finished(unit, pending)
+    blocked = _blocked(unit, pending, now)
     present = unit.sessions.present({task.preferred_employee for task in pending if task.preferred_employee})
     triage = any(_is_untriaged(task) for task in pending) and unit.workers.alive("triage", now)
     places = {
@@ -94,7 +104,7 @@ def find_places(unit: UnitOfWork, task_ids: Collection[str], now: datetime) -> d
             task,
             Around(
                 queue=queues[task.queue],
-                blocked=not finished.issuperset(task.dependencies),
+                blocked=task.task_id in blocked,
                 preferred_is_present=task.preferred_employee in present,
                 triage_is_alive=triage,
             ),

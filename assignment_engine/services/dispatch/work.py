@@ -265,12 +265,10 @@ def _advanced(
 
 
 def _waiting_now(unit: UnitOfWork, held: Held, step: Advance) -> Collection[str]:
-    """The task itself when it waits again, or those that waited for it."""
+    """The task itself when it waits again, or those that wait for it, which it lets go or keeps for ever."""
     if step.task_status is TaskStatus.PENDING:
         return [step.assignment.task_id]
-    if step.task_status is TaskStatus.COMPLETED and held.is_waited_for:
-        return unit.waiting.dependents(step.assignment.task_id)
-    return []
+    return unit.waiting.dependents(step.assignment.task_id) if held.is_waited_for else []
 
 
 def _require_own(held: Held, actor: Actor, kind: str, record_id: str) -> None:
