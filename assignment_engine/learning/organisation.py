@@ -133,12 +133,20 @@ class Simulation:
         waiting = tuple(draw_job(self.arrivals, decisions + i, self._now) for i in range(open_tasks))
         return Organisation(
             employees=tuple(self.as_known(employee) for employee in range(len(self.records))),
-            open_tasks=tuple(job.task for job in waiting),
+            open_tasks=self._known(waiting),
             history=tuple(self._history),
             decisions=_in_arrays([decision for decision in made if decision.known_at < self._now]),
             now=self._now,
             people=self.people,
             open_jobs=waiting,
+        )
+
+    def _known(self, waiting: Sequence[Job]) -> tuple[Task, ...]:
+        """The tasks that wait, as far as they depend on what is finished or waits too; no record tells of the rest."""
+        known = self.finished | {job.task.task_id for job in waiting}
+        return tuple(
+            job.task.model_copy(update={"dependencies": tuple(d for d in job.task.dependencies if d in known)})
+            for job in waiting
         )
 
     def _moments(self, count: int) -> list[datetime]:

@@ -65,6 +65,45 @@ def test_everything_at_a_glance(board: Board, size: str, accessible: Callable[[P
     expect(page.get_by_role("grid", name="Everyone")).to_have_attribute("aria-rowcount", "15")
 
 
+def test_giving_work_by_hand_and_taking_it_back(board: Board, accessible: Callable[[Page], None]) -> None:
+    """An admin gives a task to somebody who is not even there; a planner takes it back."""
+    waiting = board.api.get("/tasks/queue").json["items"][0]  # type: ignore[index]
+    task_id = waiting["task_id"]
+    said = {"content": "It happens every Monday.\nAlways."}
+    assert board.api.post(f"/tasks/{task_id}/conversations", json=said).status_code == 201
+    page = board.signed_in(view="now")
+    page.locator('[data-row="0"]').first.click()
+    dialog = page.get_by_role("dialog", name=waiting["title"])
+    expect(dialog).to_contain_text("It happens every Monday.")
+    dialog.get_by_role("button", name="Give it to somebody").click()
+    accessible(page)
+    dialog.get_by_role("button", name="Give it to ").first.click()
+    expect(page.locator(".sayings")).to_contain_text("has it now")
+    given = board.api.get(f"/tasks/{task_id}").json
+    assert given["status"] == "assigned"  # type: ignore[index]
+    expect(dialog.get_by_role("button", name="Take it back")).to_be_visible()
+
+    planner = board.signed_in("planner", view="now")
+    board.api.post(f"/api/v1/assignments/{assignment_of(board, task_id)}/accept")
+    planner.get_by_role("button", name="Read again now").click()
+    planner.get_by_title(f"{waiting['title']} ({task_id})").click()
+    ended = planner.get_by_role("dialog", name=waiting["title"])
+    ended.get_by_role("button", name="Take it back").click()
+    planner.get_by_role("dialog", name="Take the task back").get_by_role("button", name="Take it back").click()
+    expect(planner.get_by_text("Please say why.")).to_be_visible()
+    planner.get_by_label("Why?").fill("is ill")
+    planner.get_by_role("dialog", name="Take the task back").get_by_role("button", name="Take it back").click()
+    expect(planner.locator(".sayings")).to_contain_text("taken back")
+    expect(ended).to_contain_text("Who could take it now")
+    expect(ended.get_by_role("button", name="Give it to somebody")).to_have_count(0)
+    assert board.api.get(f"/tasks/{task_id}").json["status"] == "pending"  # type: ignore[index]
+
+
+def assignment_of(board: Board, task_id: str) -> str:
+    (found,) = board.api.get(f"/api/v1/assignments?ticket_id={task_id}").json["items"]  # type: ignore[index]
+    return str(found["id"])
+
+
 def test_what_happens_is_there_at_once(board: Board) -> None:
     """An event is enough, without the page's looking again by itself."""
     (given,) = log_in(board, "emp-001")

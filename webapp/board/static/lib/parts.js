@@ -252,6 +252,25 @@ export function Confirm({ title, children, confirm, kind = "primary", busy, prob
   <//>`;
 }
 
+/** Ask why before something is done; `onConfirm` is given the reason. */
+export function Reason({ title, lead, label, hint, confirm, busy, problem, onConfirm, onClose }) {
+  const [reason, setReason] = useState("");
+  const [missing, setMissing] = useState(false);
+  const send = (event) => {
+    event?.preventDefault();
+    if (reason.trim()) onConfirm(reason.trim());
+    else setMissing(true);
+  };
+  return html`<${Dialog} title=${title} onClose=${onClose} actions=${html`<${Button} onClick=${onClose}>Go back<//><${Button} kind="danger" busy=${busy} onClick=${send}>${confirm}<//>`}>
+    <form onSubmit=${send} class="stack"><p>${lead}</p>
+      <${Field} label=${label} hint=${hint} error=${missing && !reason.trim() ? "Please say why." : null}>
+        ${(props) => html`<textarea ...${props} rows="3" maxlength="500" value=${reason} onInput=${(event) => setReason(event.currentTarget.value)} autofocus></textarea>`}
+      <//>
+    </form>
+    <${Refusal} problem=${problem} />
+  <//>`;
+}
+
 /** Tabs: `tabs` are `[id, words]`; arrows move between them. */
 export function Tabs({ label, tabs, value, onChange }) {
   const list = useRef(null);

@@ -79,7 +79,7 @@ function foundIn(job) {
   if (status === "processing") return html`<${Progress} job=${job} />`;
   if (status === "failed") return html`<span class="jobs-failed" title=${error?.detail}>${error?.detail ?? "failed"}</span>`;
   const parts = [];
-  if (results?.uc1) parts.push(`score ${Math.round(results.uc1.score)}`);
+  if (results?.uc1) parts.push(results.uc1.score === null ? "no rows" : `score ${Math.round(results.uc1.score)}`);
   if (results?.uc4) parts.push(plural(results.uc4.duplicates_removed, "duplicate"));
   if (results?.impact?.changed) parts.push(plural(results.impact.changed, "decision"));
   return parts.length ? parts.join(", ") : html`<span class="nothing">–</span>`;

@@ -5,7 +5,7 @@ import { duration, hours, plural, secondsSince } from "../lib/format.js";
 import { useAction, useLoad, useNow } from "../lib/hooks.js";
 import { useKeys } from "../lib/keys.js";
 import { useLive } from "../lib/live.js";
-import { Button, Confirm, Dialog, Empty, Field, Freshness, Loaded, Meter, Panel, Priority, Refusal, say, StaleBanner, Status, Time, View } from "../lib/parts.js";
+import { Button, Confirm, Empty, Freshness, Loaded, Meter, Panel, Priority, Reason, Refusal, say, StaleBanner, Status, Time, View } from "../lib/parts.js";
 import { to } from "../lib/router.js";
 import { TaskFacts } from "./task.js";
 
@@ -208,24 +208,6 @@ function Countdown({ until }) {
   if (!until) return null;
   const left = -secondsSince(until, now);
   return html`<span class=${left < 30 ? "countdown countdown-short" : "countdown"}>${left > 0 ? `${duration(left)} left to accept` : "about to go to somebody else"}</span>`;
-}
-
-function Reason({ title, lead, label, hint, confirm, busy, problem, onConfirm, onClose }) {
-  const [reason, setReason] = useState("");
-  const [missing, setMissing] = useState(false);
-  const send = (event) => {
-    event?.preventDefault();
-    if (reason.trim()) onConfirm(reason.trim());
-    else setMissing(true);
-  };
-  return html`<${Dialog} title=${title} onClose=${onClose} actions=${html`<${Button} onClick=${onClose}>Go back<//><${Button} kind="danger" busy=${busy} onClick=${send}>${confirm}<//>`}>
-    <form onSubmit=${send} class="stack"><p>${lead}</p>
-      <${Field} label=${label} hint=${hint} error=${missing && !reason.trim() ? "Please say why." : null}>
-        ${(props) => html`<textarea ...${props} rows="3" maxlength="500" value=${reason} onInput=${(event) => setReason(event.currentTarget.value)} autofocus></textarea>`}
-      <//>
-    </form>
-    <${Refusal} problem=${problem} />
-  <//>`;
 }
 
 function Ended({ jobs }) {

@@ -11,7 +11,7 @@ import { TaskDialog } from "./task.js";
 
 const PRIORITIES = ["critical", "high", "medium", "low"];
 
-export default function NowView() {
+export default function NowView({ session }) {
   const status = useLoad((signal) => get("/status", {}, { signal }));
   const people = useLoad((signal) => get("/personnel/status", {}, { signal }));
   const alerts = useLoad((signal) => get("/api/v1/alerts", { limit: 50 }, { signal }));
@@ -36,7 +36,7 @@ export default function NowView() {
         <${People} present=${people} everyone=${everyone} />
       </div>
     </div>
-    ${opened && html`<${TaskDialog} taskId=${opened} onClose=${() => setOpened(null)} />`}
+    ${opened && html`<${TaskDialog} taskId=${opened} role=${session.role} onChanged=${reload} onClose=${() => setOpened(null)} />`}
   <//>`;
 }
 

@@ -72,7 +72,7 @@ function Sparse({ found }) {
   const filled = Object.entries(found.filled);
   return html`<section><h3>Gaps and errors (UC1)</h3>
     <${Figures}>
-      <${Figure} label="Quality" value=${`${Math.round(found.score)} of 100`} note=${`${Math.round(found.score_after)} after filling`} />
+      <${Figure} label="Quality" value=${found.score === null ? "–" : `${Math.round(found.score)} of 100`} note=${found.score === null ? "no rows" : `${Math.round(found.score_after)} after filling`} />
       <${Figure} label="Issues" value=${count(found.issues)} note=${`in ${plural(found.suspect_rows, "row")}`} />
     <//>
     <div class="jobs-meters"><span>Complete as sent</span><${Meter} value=${found.completeness} label="Cells that are there, as sent" />

@@ -71,18 +71,18 @@ function partOf(change, context) {
 
 /** A minimum is the task's own, or a rule of this plan, or both. */
 function loweredLevel({ skill, from, to }, { asked, task }) {
-  const label = `Lower ${skill} to ${number(to, 2)}`;
+  const label = to === null ? `Drop the minimum of ${skill}` : `Lower ${skill} to ${number(to, 2)}`;
   if (!task) return { label, scope: "", impossible: "The task is still being read." };
   const lowered = (levels) => {
-    const name = Object.keys(levels).find((key) => key.toLowerCase() === skill && levels[key] > to);
+    const name = Object.keys(levels).find((key) => key.toLowerCase() === skill && levels[key] > (to ?? 0));
     if (!name) return null;
     const { [name]: _, ...others } = levels;
-    return to > 0 ? { ...others, [name]: to } : others;
+    return to === null ? others : { ...others, [name]: to };
   };
   const [own, ofPlan] = [lowered(task.minimum_levels), lowered(asked.rules.minimum_levels)];
   if (!own && !ofPlan) return { label, scope: "", impossible: `The minimum is set under another name of ${skill}; lower it there.` };
   const scopes = [
-    own && `Changes the task: ${skill} at least ${number(from, 2)} → ${to > 0 ? number(to, 2) : "no minimum"}.`,
+    own && `Changes the task: ${skill} at least ${number(from, 2)} → ${to === null ? "no minimum" : number(to, 2)}.`,
     ofPlan && `Lowers the rule ${everyone}.`,
   ];
   return {
