@@ -27,6 +27,8 @@ from assignment_engine.features.pairs import Pairs, build_pairs
 from assignment_engine.features.skills import SkillMatcher
 from assignment_engine.scoring.protocol import Scorer
 
+MOST_NAMED = 5
+
 
 @dataclass(frozen=True)
 class AllocationProblem:
@@ -148,16 +150,18 @@ def build_problem(
         completed=done,
         priors=priors,
         rejections=rejections,
-        warnings=(*warnings, *_problem_warnings(len(tasks) - len(waiting), unestimated)),
+        warnings=(*warnings, *_problem_warnings(tasks, unestimated)),
         live=live,
         costs=costs,
     )
 
 
-def _problem_warnings(left_out: int, unestimated: int) -> list[str]:
+def _problem_warnings(tasks: Sequence[Task], unestimated: int) -> list[str]:
     warnings = []
+    left_out = [f"{task.task_id} is {task.status}" for task in tasks if task.status is not TaskStatus.PENDING]
     if left_out:
-        warnings.append(f"tasks left out because their status is not pending: {left_out}")
+        named = "; ".join(left_out[:MOST_NAMED]) + ("; …" if len(left_out) > MOST_NAMED else "")
+        warnings.append(f"tasks left out because their status is not pending: {len(left_out)} ({named})")
     if unestimated:
         warnings.append(f"tasks without estimated_hours, counted as {DEFAULT_ESTIMATED_HOURS} h of load: {unestimated}")
     return warnings

@@ -89,7 +89,7 @@ def test_only_pending_tasks_are_planned(status):
     """The others are counted in a warning, and what is completed holds nobody up."""
     work = [task("a", status=status, estimated_hours=1), task("b", dependencies=["a"], estimated_hours=1)]
     plan = world(*work, employee()).with_constraints(ready_only=True).plan()
-    assert plan.report.warnings == ("tasks left out because their status is not pending: 1",)
+    assert plan.report.warnings == (f"tasks left out because their status is not pending: 1 (a is {status})",)
     assert pairs_of(plan) == ({"b": "ana"} if status == "completed" else {})
     assert status == "completed" or reason_codes(plan, "b") == {"dependency"}
 
@@ -106,3 +106,11 @@ def test_a_tiny_estimate_still_takes_something():
         task("a", estimated_hours=1e-6), task("b", estimated_hours=1e-6), employee(max_workload=1 / 3600)
     ).plan()
     assert len(plan.assignments) == 1
+
+
+def test_of_many_tasks_that_are_left_out_the_first_are_named():
+    work = [task(f"t{n}", status="completed", estimated_hours=1) for n in range(7)]
+    (warning,) = world(*work, employee()).plan().report.warnings
+    assert warning.endswith(
+        "7 (t0 is completed; t1 is completed; t2 is completed; t3 is completed; t4 is completed; …)"
+    )
