@@ -66,13 +66,13 @@ def without_lock(statement: str, table: str) -> str:
 
 
 def _without_session_fence() -> None:
-    seen, require_own = Sessions.seen, work._require_own
+    seen, require_session = Sessions.seen, work._require_session
 
     def any_session(self: Sessions, employee_id: str, _session: str | None, now: datetime) -> bool:
         return seen(self, employee_id, None, now)
 
     _set(Sessions, "seen", any_session)
-    _set(work, "_require_own", lambda held, actor, *who: require_own(held, replace(actor, session=None), *who))
+    _set(work, "_require_session", lambda held, actor: require_session(held, replace(actor, session=None)))
 
 
 def _without_outage_rule() -> None:

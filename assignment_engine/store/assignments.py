@@ -64,16 +64,16 @@ class Assignments:
         """A completed task waits again; `last` is the assignment that completed it, whose person is locked."""
         record_reopening(self._connection, task.task_id, last, now, actor)
 
-    def hold(self, assignment_id: str) -> Held:
-        """The assignment, locked with its person and task, or NotFoundError."""
-        held = hold(self._connection, _ID, assignment_id)
+    def hold(self, assignment_id: str, employee_id: str | None = None) -> Held:
+        """The assignment (of this person), locked with its person and task, or NotFoundError."""
+        held = hold(self._connection, _ID, assignment_id, employee_id)
         if held is None:
             raise NotFoundError("assignment", assignment_id)
         return held
 
-    def hold_active_on(self, task_id: str) -> Held | None:
-        """The active assignment of a task, locked with its person; None when nobody has it."""
-        return hold(self._connection, task_assignments.c.active_task_id, task_id)
+    def hold_active_on(self, task_id: str, employee_id: str | None = None) -> Held | None:
+        """The active assignment of a task, locked with its person; None when nobody has it, or not this person."""
+        return hold(self._connection, task_assignments.c.active_task_id, task_id, employee_id)
 
     def get(self, assignment_id: str) -> Assignment:
         """The assignment, or NotFoundError."""

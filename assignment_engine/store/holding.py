@@ -22,6 +22,7 @@ COLUMNS = {name: task_assignments.c[_RENAMED.get(name, name)] for name in Assign
 """The columns of an assignment by the names of its fields."""
 
 _KEY: BindParameter[str] = bindparam("key")
+_OWN: BindParameter[str] = bindparam("own")
 _LOCK_AS_THEY_READ = ("mysql", "mariadb")
 _WHO = select(
     task_assignments.c.assignment_id, task_assignments.c.employee_id, task_assignments.c.task_id
@@ -65,15 +66,19 @@ class _Who(NamedTuple):
     task_id: str
 
 
-def hold(connection: Connection, column: Column[str], key: str) -> Held | None:
+def hold(connection: Connection, column: Column[str], key: str, employee_id: str | None = None) -> Held | None:
     """The assignment whose `column` is `key`, locked with its person and task; None when there is none.
+
+    Parameters
+    ----------
+    employee_id : whose it has to be; what is somebody else's is not there, and not locked.
 
     Raises
     ------
     NotFoundError
         If the person or the task has been deleted.
     """
-    found = _locked(connection, column, key)
+    found = _locked(connection, column, key, employee_id)
     if found is None:
         return None
     # A statement sees what was there when it began: whoever waited for a lock has to look again.
@@ -85,21 +90,24 @@ def hold(connection: Connection, column: Column[str], key: str) -> Held | None:
     return _held(connection, row)
 
 
-def _locked(connection: Connection, column: Column[str], key: str) -> _Who | None:
+def _locked(connection: Connection, column: Column[str], key: str, employee_id: str | None) -> _Who | None:
     """PostgreSQL locks the rows in the order in which the statement names their tables, MariaDB as it meets them."""
-    row = connection.execute(_finding(column, connection.dialect.name), {"key": key}).one_or_none()
+    statement = _finding(column, connection.dialect.name, is_own=employee_id is not None)
+    own = {} if employee_id is None else {"own": employee_id}
+    row = connection.execute(statement, {"key": key, **own}).one_or_none()
     if row is None:
         return None
     found = _Who(*row)
     if connection.dialect.name in _LOCK_AS_THEY_READ:
-        for statement, own in zip(_IN_ORDER, (found.employee_id, found.task_id, found.assignment_id), strict=True):
-            connection.execute(statement, {"key": own})
+        for lock, locked in zip(_IN_ORDER, (found.employee_id, found.task_id, found.assignment_id), strict=True):
+            connection.execute(lock, {"key": locked})
     return found
 
 
 @lru_cache
-def _finding(column: Column[str], dialect: str) -> Select[Any]:
-    return (_TOGETHER if dialect == "postgresql" else _WHO).where(column == _KEY)
+def _finding(column: Column[str], dialect: str, *, is_own: bool) -> Select[Any]:
+    found = (_TOGETHER if dialect == "postgresql" else _WHO).where(column == _KEY)
+    return found.where(task_assignments.c.employee_id == _OWN) if is_own else found
 
 
 def _held(connection: Connection, row: Row[Any]) -> Held:

@@ -63,6 +63,19 @@ def test_nobody_has_it(busy: Database) -> None:
             unit.assignments.hold("no")
 
 
+def test_strangers_find_nothing_and_wait_for_nobody(busy: Database) -> None:
+    """What is somebody else's is not there for them, even while its person holds it."""
+    with busy.engine.connect() as other, busy.unit() as unit:
+        if busy.engine.dialect.name != "sqlite":
+            for row in ROWS.values():
+                other.execute(row.with_for_update())
+        assert unit.assignments.hold_active_on("t", "stranger") is None
+        with pytest.raises(NotFoundError, match="assignment"):
+            unit.assignments.hold("a", "stranger")
+        other.rollback()
+        assert unit.assignments.hold("a", "ana").assignment == unit.assignments.get("a")
+
+
 @pytest.mark.parametrize(("table", "kind"), [(employees, "employee"), (tasks, "task")])
 def test_what_has_been_deleted_cannot_be_held(busy: Database, table, kind: str) -> None:
     with busy.unit() as unit:

@@ -57,9 +57,9 @@ def _silence_always_counts(patch: Patch) -> None:
 
 
 def _any_session(patch: Patch) -> None:
-    seen, require_own = Sessions.seen, work._require_own
+    seen, require_session = Sessions.seen, work._require_session
     patch.setattr(Sessions, "seen", lambda self, person, _session, now: seen(self, person, None, now))
-    patch.setattr(work, "_require_own", lambda held, actor, *who: require_own(held, replace(actor, session=None), *who))
+    patch.setattr(work, "_require_session", lambda held, actor: require_session(held, replace(actor, session=None)))
 
 
 def _nothing_conflicts(patch: Patch) -> None:

@@ -129,8 +129,7 @@ def complete(unit: UnitOfWork, dispatcher: Dispatcher, assignment_id: str, actor
     ------
     NotFoundError, TransitionError, SessionClosedError
     """
-    held = unit.assignments.hold(assignment_id)
-    return _completed(unit, dispatcher, held, actor, "assignment", assignment_id).completed
+    return _completed(unit, dispatcher, unit.assignments.hold(assignment_id, actor.employee_id), actor).completed
 
 
 def fail(unit: UnitOfWork, dispatcher: Dispatcher, assignment_id: str, actor: Actor, reason: str) -> Assignment:
@@ -194,22 +193,19 @@ def complete_task(unit: UnitOfWork, dispatcher: Dispatcher, task_id: str, actor:
     SessionClosedError
         If the caller's session is an older one.
     """
-    held = unit.assignments.hold_active_on(task_id)
+    held = unit.assignments.hold_active_on(task_id, actor.employee_id)
     if held is not None:
-        return _completed(unit, dispatcher, held, actor, "task", task_id)
+        return _completed(unit, dispatcher, held, actor)
     last = unit.assignments.last_of(task_id)
-    if last is not None:
-        return _completed(unit, dispatcher, unit.assignments.hold(last.id), actor, "task", task_id)
-    task = unit.tasks.get(task_id)
-    if actor.employee_id is not None:
+    if actor.employee_id is not None and (last is None or last.employee_id != actor.employee_id):
         raise NotFoundError("task", task_id)
-    raise TransitionError(Event.COMPLETE, task.status)
+    if last is None:
+        raise TransitionError(Event.COMPLETE, unit.tasks.get(task_id).status)
+    return _completed(unit, dispatcher, unit.assignments.hold(last.id), actor)
 
 
-def _completed(
-    unit: UnitOfWork, dispatcher: Dispatcher, held: Held, actor: Actor, kind: str, record_id: str
-) -> Completed:
-    _require_own(held, actor, kind, record_id)
+def _completed(unit: UnitOfWork, dispatcher: Dispatcher, held: Held, actor: Actor) -> Completed:
+    _require_session(held, actor)
     if held.assignment.status is AssignmentStatus.COMPLETED:
         return Completed(completed=held.assignment, next=_given_since(unit, held.assignment))
     step, given = _advanced(unit, dispatcher, held, Event.COMPLETE, actor)
@@ -236,8 +232,8 @@ def _happens(
     actor: Actor,
     reason: str | None = None,
 ) -> Assignment:
-    held = unit.assignments.hold(assignment_id)
-    _require_own(held, actor, "assignment", assignment_id)
+    held = unit.assignments.hold(assignment_id, actor.employee_id)
+    _require_session(held, actor)
     step, _ = _advanced(unit, dispatcher, held, event, actor, reason)
     if event is Event.REJECT:
         alert_if_nobody_is_left(unit, dispatcher.core.matcher, step.assignment.task_id, step.assignment.updated_at)
@@ -271,10 +267,8 @@ def _waiting_now(unit: UnitOfWork, held: Held, step: Advance) -> Collection[str]
     return unit.waiting.dependents(step.assignment.task_id) if held.is_waited_for else []
 
 
-def _require_own(held: Held, actor: Actor, kind: str, record_id: str) -> None:
-    """The actor may touch this, and does so in the present session."""
-    if actor.employee_id not in (None, held.assignment.employee_id):
-        raise NotFoundError(kind, record_id)
+def _require_session(held: Held, actor: Actor) -> None:
+    """Whoever touches what is theirs does so in the present session."""
     if actor.employee_id is not None and actor.session not in (None, held.session_id):
         raise SessionClosedError
 
