@@ -63,9 +63,10 @@ from assignment_engine.services.triage.triage import TriageWorker, rules_reader
 from assignment_engine.services.watching import STALE_SECONDS, Kept, ended
 from assignment_engine.store.archives import Kind
 from assignment_engine.store.database import Database
+from assignment_engine.store.dialects import read_url
 from assignment_engine.store.wakes import can_notify
 
-SECRET_FILE = Path(".assignment-engine-secret")
+KEPT_IN = ".assignment-engine-secret"
 
 
 @dataclass(frozen=True)
@@ -306,19 +307,27 @@ def key_document(where: str) -> KeyFile | KeyAddress:
     return KeyFile(Path(where))
 
 
-def with_secret(settings: Settings, secret_file: Path = SECRET_FILE) -> Settings:
+def with_secret(settings: Settings) -> Settings:
     """The settings with a signing secret; with SQLite it is kept in a file that only its owner can read.
 
     Raises
     ------
     ConfigurationError
-        If there is none and several instances could share the database.
+        If there is none and several instances could share the database, or there is nowhere to keep it.
     """
     if settings.jwt_secret is not None or settings.jwt_jwks is not None:
         return settings
     if not settings.uses_sqlite:
         raise ConfigurationError("JWT_SECRET is required: a secret of at least 32 bytes, the same for every instance")
-    return settings.model_copy(update={"jwt_secret": SecretStr(_kept_secret(secret_file))})
+    return settings.model_copy(update={"jwt_secret": SecretStr(_kept_secret(_secret_file(settings.database_url)))})
+
+
+def _secret_file(address: str) -> Path:
+    """Beside the database, so that commands find it from wherever they are called."""
+    directory = Path((read_url(address).database or "").removeprefix("file:")).parent
+    if not directory.is_dir():
+        raise ConfigurationError(f"the directory of the SQLite file does not exist: {directory}")
+    return directory / KEPT_IN
 
 
 def _kept_secret(path: Path) -> str:
