@@ -53,6 +53,7 @@ def test_the_model_is_better_than_a_constant_and_than_the_fallback(bundle):
     assert metrics["constant"]["auc"] == 0.5
 
 
+@pytest.mark.slow
 def test_probabilities_of_another_organisation_can_be_taken_at_their_word(bundle):
     other = simulate(77, people=25, decisions=1500).decisions
     probability = LightGbmScorer(bundle).score(other.features).scores
@@ -150,6 +151,7 @@ def test_measures_by_hand():
     assert found["log_loss"] == pytest.approx(-np.log([0.8, 0.2, 0.8, 0.8]).mean())
 
 
+@pytest.mark.slow
 def test_the_default_bundle_comes_with_its_card_and_is_the_champion(tmp_path):
     trained = train_default(tmp_path, seed=3, progress=False, organisations=1, created_at=CREATED)
     scorer, warning = load_scorer(tmp_path)
