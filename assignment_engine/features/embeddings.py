@@ -27,7 +27,7 @@ class EmbeddingMatcher(SkillMatcher):
 
     def similarity(self, required: Sequence[str], held: Sequence[str]) -> Floats:
         """The higher of the similarity of letters and of vectors, shape (required, held)."""
-        letters = super().similarity(required, held).copy()
+        letters = super().similarity(required, held)
         rows = [i for i, name in enumerate(required) if name in self._vectors]
         columns = [j for j, name in enumerate(held) if name in self._vectors]
         if not rows or not columns:

@@ -10,15 +10,18 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
 from assignment_engine.domain.errors import ConfigurationError
 from assignment_engine.domain.types import canonical_skill
-from assignment_engine.features.arrays import Floats, Ints, floats
+from assignment_engine.features.arrays import Floats, floats
 
 MOST_REQUIREMENTS = 10_000
-SMALL_TABLE = 2500
+MOST_NAMES = 10_000
+MOST_PAIRS = 100_000
+SMALL_TABLE = 500
 SIMILAR = 0.8
 SHORTEST_SIMILAR_TOKEN = 4
 _NGRAMS = (2, 3)
@@ -70,23 +73,40 @@ class SkillMatcher:
 
     def similarity(self, required: Sequence[str], held: Sequence[str]) -> Floats:
         """Similarity of canonical names, shape (required, held): 1 for the same, n-gram cosine from 0.8 up, else 0."""
-        return _known_similarity(tuple(required), tuple(held))
+        if len(required) * len(held) <= SMALL_TABLE:
+            pairs = [_alike(name, other) for name in required for other in held]
+            return floats(pairs).reshape(len(required), len(held))
+        return _all_alike(required, held)
 
 
-def _known_similarity(required: tuple[str, ...], held: tuple[str, ...]) -> Floats:
-    """The same names come again with every task and person, so that small tables are kept."""
-    return _kept_similarity(required, held) if len(required) * len(held) <= SMALL_TABLE else _similarity(required, held)
+class _Ngrams(NamedTuple):
+    """How often a name has each n-gram, and the length of that vector."""
+
+    counts: Mapping[str, int]
+    length: float
 
 
-@lru_cache(maxsize=1024)
-def _kept_similarity(required: tuple[str, ...], held: tuple[str, ...]) -> Floats:
-    """Everybody gets the same array, so nobody may write into it."""
-    kept = _similarity(required, held)
-    kept.setflags(write=False)
-    return kept
+@lru_cache(maxsize=MOST_NAMES)
+def _ngrams(name: str) -> _Ngrams:
+    counts = Counter(name[i : i + n] for n in _NGRAMS for i in range(len(name) - n + 1))
+    return _Ngrams(counts, math.sqrt(sum(count * count for count in counts.values())))
 
 
-def _similarity(required: tuple[str, ...], held: tuple[str, ...]) -> Floats:
+@lru_cache(maxsize=MOST_PAIRS)
+def _alike(name: str, other: str) -> float:
+    """The same names meet again with every task and person."""
+    if name == other:
+        return 1.0
+    if not (_comparable(name) and _comparable(other)):
+        return 0.0
+    left, right = _ngrams(name), _ngrams(other)
+    shared = sum(count * right.counts.get(ngram, 0) for ngram, count in left.counts.items())
+    cosine = shared / (left.length * right.length)
+    return min(cosine, 1.0) if cosine >= SIMILAR else 0.0
+
+
+def _all_alike(required: Sequence[str], held: Sequence[str]) -> Floats:
+    """The same numbers, to the last digit, for many names at once."""
     column = {name: j for j, name in enumerate(held)}
     same = np.zeros((len(required), len(held)))
     for i, name in enumerate(required):
@@ -95,42 +115,34 @@ def _similarity(required: tuple[str, ...], held: tuple[str, ...]) -> Floats:
     rows = [i for i, name in enumerate(required) if _comparable(name)]
     columns = [j for j, name in enumerate(held) if _comparable(name)]
     if rows and columns:
-        cosine = _cosine([required[i] for i in rows], [held[j] for j in columns])
+        cosine = _cosine([_ngrams(required[i]) for i in rows], [_ngrams(held[j]) for j in columns])
         near = np.where(cosine >= SIMILAR, np.minimum(cosine, 1.0), 0.0)
         same[np.ix_(rows, columns)] = np.maximum(same[np.ix_(rows, columns)], near)
     return same
 
 
-def _cosine(left: Sequence[str], right: Sequence[str]) -> Floats:
-    """Cosine similarity of the n-gram counts, shape (left, right)."""
+def _cosine(left: Sequence[_Ngrams], right: Sequence[_Ngrams]) -> Floats:
+    """Cosine similarity of the n-gram counts, shape (left, right); only the lengths are rounded."""
     from scipy.sparse import csr_array  # noqa: PLC0415  (takes a tenth of a second, and most commands compare no skills)
 
     columns: dict[str, int] = {}
-    entries = [_ngram_entries(names, columns) for names in (left, right)]
     a, b = (
-        csr_array((weights, positions), shape=(len(names), len(columns)))
-        for names, (weights, positions) in zip((left, right), entries, strict=True)
+        csr_array(_entries(names, columns), shape=(len(names), len(columns)), dtype=np.int64) for names in (left, right)
     )
-    return floats((a @ b.T).toarray())
+    lengths = np.outer([name.length for name in left], [name.length for name in right])
+    return floats((a @ b.T).toarray() / lengths)
 
 
-def _ngram_entries(names: Sequence[str], columns: dict[str, int]) -> tuple[Floats, tuple[Ints, Ints]]:
-    """Counts of the n-grams of each name, scaled to length 1, with their rows and columns; new ones join `columns`."""
-    weights: list[float] = []
-    rows: list[int] = []
-    positions: list[int] = []
-    for row, name in enumerate(names):
-        counts = Counter(name[i : i + n] for n in _NGRAMS for i in range(len(name) - n + 1))
-        length = math.hypot(*counts.values())
-        weights.extend(count / length for count in counts.values())
-        rows.extend([row] * len(counts))
-        positions.extend(columns.setdefault(ngram, len(columns)) for ngram in counts)
-    return floats(weights), (np.array(rows, dtype=np.int64), np.array(positions, dtype=np.int64))
+def _entries(names: Sequence[_Ngrams], columns: dict[str, int]) -> tuple[list[int], tuple[list[int], list[int]]]:
+    """The counts with their rows and columns; n-grams that are new join `columns`."""
+    rows = [row for row, name in enumerate(names) for _ in name.counts]
+    positions = [columns.setdefault(ngram, len(columns)) for name in names for ngram in name.counts]
+    return [count for name in names for count in name.counts.values()], (rows, positions)
 
 
 def _comparable(name: str) -> bool:
     """Short words (java, ui, c#) are too alike to others to be compared by their letters."""
-    return all(len(token) >= SHORTEST_SIMILAR_TOKEN for token in name.split())
+    return bool(name) and all(len(token) >= SHORTEST_SIMILAR_TOKEN for token in name.split())
 
 
 @lru_cache(maxsize=1)

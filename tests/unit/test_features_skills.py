@@ -8,7 +8,7 @@ import pytest
 from assignment_engine.domain.errors import ConfigurationError
 from assignment_engine.features.definition import feature_matrix
 from assignment_engine.features.pairs import build_pairs
-from assignment_engine.features.skills import SkillMatcher, read_aliases
+from assignment_engine.features.skills import SMALL_TABLE, SkillMatcher, read_aliases
 from tests.builders import ALIASES, NOW, employee, reason_codes, task, world
 
 
@@ -127,3 +127,17 @@ def test_a_bad_file_of_aliases_is_named(tmp_path, text):
 def test_a_missing_file_of_aliases_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match="nowhere"):
         read_aliases(tmp_path / "nowhere.toml")
+
+
+def test_tables_of_any_size_hold_the_same_numbers():
+    """A person's score does not depend on how many others are scored with them."""
+    parts = ("network", "database", "security", "storage", "payment", "printer", "sap", "go")
+    names = [f"{one} {other}{end}" for one in parts for other in parts for end in ("", "s", " support")]
+    matcher = SkillMatcher()
+    whole = matcher.similarity(names, names)
+    assert len(names) ** 2 > 10 * SMALL_TABLE
+    rows = [matcher.similarity([name], names) for name in names]
+    np.testing.assert_array_equal(whole, np.vstack(rows))
+    assert ((whole > 0) & (whole < 1)).any()
+    assert matcher.similarity([], names).shape == (0, len(names))
+    assert matcher.similarity(names, []).shape == (len(names), 0)
