@@ -98,6 +98,9 @@ class Settings(BaseSettings):
         description="how often a worker updates expected ends and looks for work that is late, stuck or starving",
     )
     max_concurrent_jobs: int = Field(5, ge=1, description="file jobs that run at once, over all machines")
+    jobs_interval_seconds: float = Field(
+        1.0, ge=0.05, le=60, description="how often a worker looks for file jobs and plans that may begin"
+    )
     jobs_database_url: str | None = Field(
         None,
         description="where the job engine keeps its own tables: PostgreSQL, or a SQLite file for one worker; "

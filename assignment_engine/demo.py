@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import shlex
+import sqlite3
+import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from numpy.random import default_rng
 
 from assignment_engine.config import read_settings
+from assignment_engine.domain.errors import ConfigurationError
 from assignment_engine.domain.plans import FinalizeResult, Plan
 from assignment_engine.domain.records import Task
 from assignment_engine.learning.organisation import Organisation, simulate
+from assignment_engine.learning.people import draw_people
 from assignment_engine.scoring.fallback import WeightedFallback
 from assignment_engine.services.planning import SchedulerService
 from assignment_engine.store.database import Database
 from assignment_engine.wiring import build_engine
 
 DATABASE_FILE = Path("demo.db")
+DATABASE_URL = f"sqlite:///{DATABASE_FILE}"
 PEOPLE = 40
 PAST = 1500
 OPEN_TASKS = 60
@@ -37,6 +45,10 @@ class _Compared:
 def run_demo(seed: int) -> None:
     """Simulate, store, plan with the model and the fallback, finalize the model's plan, show the database."""
     started = time.monotonic()
+    if DATABASE_FILE.exists() and not _is_of_a_demo(DATABASE_FILE):
+        raise ConfigurationError(
+            f"{DATABASE_FILE} is there already and is not of a demo; move it away, or go to another directory"
+        )
     open_tasks = OPEN_TASKS + LATER_TASKS
     organisation = simulate(seed, people=PEOPLE, decisions=PAST, open_tasks=open_tasks, now=datetime.now(UTC))
     planned, later = organisation.open_tasks[:OPEN_TASKS], organisation.open_tasks[OPEN_TASKS:]
@@ -44,7 +56,9 @@ def run_demo(seed: int) -> None:
         f"A simulated organisation: {PEOPLE} people, {len(planned)} open tasks, "
         f"{len(organisation.history)} finished ones."
     )
-    engine = build_engine(read_settings(database_url=f"sqlite:///{DATABASE_FILE}"))
+    if "database_url" in read_settings().model_fields_set:
+        click.echo(f"DATABASE_URL is left alone: everything goes to the file {DATABASE_FILE}.")
+    engine = build_engine(read_settings(database_url=DATABASE_URL))
     _store(engine.database, organisation, planned)
     core = engine.core
     if core.warning:
@@ -59,8 +73,19 @@ def run_demo(seed: int) -> None:
     _show_database(engine.database, organisation, result)
     click.echo(
         f"\nDone in {time.monotonic() - started:.0f} s. {len(later)} more tasks have come in since and wait. "
-        "Open the board on all of it:\n  make serve    and follow the link that it prints"
+        f"All of it is in the file {DATABASE_FILE}. Open the board on it by the link that this prints:\n"
+        f"  DATABASE_URL={DATABASE_URL} {shlex.quote(sys.argv[0])} serve"
     )
+
+
+def _is_of_a_demo(path: Path) -> bool:
+    """Whether the people in a file are those that a demo makes, whatever has become of its tasks."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            found = {row[0] for row in connection.execute("SELECT employee_id FROM employees")}
+    except sqlite3.Error:
+        return False
+    return found == {employee.employee_id for employee in draw_people(default_rng(), PEOPLE).employees}
 
 
 def _store(database: Database, organisation: Organisation, open_tasks: Sequence[Task]) -> None:
@@ -115,7 +140,8 @@ def _explain(plan: Plan, organisation: Organisation) -> None:
         click.echo(f"Why nobody for {titles[left.task_id]!r}? {reasons}")
         for change in left.relaxations[:1]:
             whom = names.get(change.employee_id or "", "everybody")
-            click.echo(f"  It would go with {change.kind} {change.from_} → {change.to} for {whom}")
+            how = f"{change.from_} lifted" if change.to is None else f"{change.from_} → {change.to}"
+            click.echo(f"  It would go with {change.kind} {how} for {whom}")
 
 
 def _show_database(database: Database, organisation: Organisation, result: FinalizeResult) -> None:

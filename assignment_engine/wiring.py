@@ -223,7 +223,8 @@ def build_job_loop(engine: Engine, settings: Settings | None = None) -> Loop:
     settings, table, executor_id = settings or engine.settings, job_table(engine), new_executor_id()
     url = engine_url(settings.jobs_database_url, settings.database_url)
     runner = Runner(engine.database, table, executor_id)
-    handover = Handover(engine.database, JobEngine(url, job_limits(settings), executor_id, runner), table)
+    carrier = JobEngine(url, job_limits(settings), executor_id, runner, settings.jobs_interval_seconds)
+    handover = Handover(engine.database, carrier, table)
     return Loop("jobs", handover.step, handover.close)
 
 

@@ -102,6 +102,12 @@ def lifecycle_page() -> str:
         sources = sorted(transition.sources)
         lines.append(f"| {event} | {', '.join(sources) or '–'} | {transition.target} | {transition.task_status} |")
         arrows += [f"    {source} --> {transition.target}: {event}" for source in sources or ["[*]"]]
+    lines += [
+        "| reopen (the task) | completed | – | pending |",
+        "",
+        "`reopen` is the task's own: the assignment stays completed, the outcome of its work is marked as reopened,",
+        "and what comes next is another assignment.",
+    ]
     return "\n".join([*lines, "", "```mermaid", "stateDiagram-v2", *arrows, "```"]) + "\n"
 
 

@@ -22,6 +22,7 @@ from assignment_engine.services.triage.triage import TriageSettings, TriageWorke
 from assignment_engine.store.database import Database
 
 LIMIT = 5
+LOOKING_SECONDS = 0.1
 TIMEOUT_SECONDS = 60.0
 
 
@@ -66,7 +67,7 @@ def handover(
     executor_id = new_executor_id()
     jobs = table(log, timeout_seconds)
     limits = {Lane.FILES: LIMIT, Lane.PIPELINES: 2, Lane.TRAINING: 1}
-    engine = JobEngine(jobs_url, limits, executor_id, Runner(database, jobs, executor_id))
+    engine = JobEngine(jobs_url, limits, executor_id, Runner(database, jobs, executor_id), LOOKING_SECONDS)
     return Handover(database, engine, jobs, dead_after)
 
 

@@ -6,6 +6,7 @@ from flask import current_app, g, request
 from flask_openapi.models.info import Info
 from flask_openapi.models.security_scheme import SecurityScheme
 from flask_openapi.openapi import OpenAPI
+from werkzeug.exceptions import BadRequest
 from werkzeug.routing import BaseConverter
 
 from assignment_engine import __version__
@@ -32,7 +33,7 @@ from webapp import (
 from webapp.auth import Tokens, access_of, check_role
 from webapp.board import pages, session
 from webapp.board.cookie import caller
-from webapp.bodies import MAX_JSON_BYTES, MAX_OPEN_BYTES, JsonRequest
+from webapp.bodies import MAX_JSON_BYTES, MAX_OPEN_BYTES, JsonRequest, is_body_needed
 from webapp.key_sets import Keys, PublicKeys, SecretKey
 from webapp.limits import limit_calls
 from webapp.metrics import Metrics
@@ -137,6 +138,8 @@ def _check_access() -> None:
         _refuse_repeated()
         if "query" not in view.__annotations__:
             _refuse_query()
+        if is_body_needed(view) and not request.get_data():
+            raise BadRequest("a body is needed; {} leaves every field at its default")
 
 
 def _refuse_repeated() -> None:

@@ -24,10 +24,6 @@ class NewAssignmentBody(Body):
     allow_overload: Flag = False
 
 
-class Nothing(Body):
-    """There is nothing to say."""
-
-
 class RejectBody(Body):
     """Why a job is refused."""
 

@@ -24,7 +24,6 @@ from webapp.assignment_schemas import (
     JobListing,
     MyJobPage,
     NewAssignmentBody,
-    Nothing,
     OptionalReason,
     RejectBody,
 )
@@ -33,7 +32,7 @@ from webapp.documents import operation_name
 from webapp.once import once, sent
 from webapp.personnel import SessionHeaders, actor
 from webapp.problems import for_json, for_role
-from webapp.schemas import MAX_LIMIT, CreatingHeaders
+from webapp.schemas import MAX_LIMIT, CreatingHeaders, Nothing
 from webapp.state import engine, identity, ready_dispatcher
 
 blueprint = APIBlueprint(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, Never, cast
+from typing import IO, Any, Never, TypeVar, cast
 
 from flask import Request, request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
@@ -22,6 +22,19 @@ MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 CSV_TYPE = "text/csv"
 MULTIPART = "multipart/form-data"
 _IN_MEMORY_BYTES = 1024 * 1024
+
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def body_needed(view: View) -> View:
+    """Declare an endpoint that makes a record of its body: `{}` may be one, no body at all is a mistake."""
+    vars(view)["is_body_needed"] = True
+    return view
+
+
+def is_body_needed(view: Callable[..., Any]) -> bool:
+    return vars(view).get("is_body_needed", False) is True
 
 
 class JsonRequest(Request):

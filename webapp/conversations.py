@@ -26,6 +26,7 @@ from webapp.schemas import (
     ConversationPath,
     ConversationRecord,
     CreatingHeaders,
+    Nothing,
     TaskPath,
 )
 from webapp.state import engine, identity
@@ -99,9 +100,9 @@ def get_triage(path: TaskPath) -> Response:
     return render.answer(render.record_bytes(found))
 
 
-@blueprint.post("/tasks/<id:task_id>/triage", responses={HTTPStatus.OK: Triage, **for_role(HTTPStatus.NOT_FOUND)})
+@blueprint.post("/tasks/<id:task_id>/triage", responses={HTTPStatus.OK: Triage, **for_json(HTTPStatus.NOT_FOUND)})
 @allow(Role.PLANNER, Role.ADMIN)
-def repeat_triage(path: TaskPath) -> Response:
+def repeat_triage(path: TaskPath, body: Nothing) -> Response:  # noqa: ARG001  (refuses fields)
     """Put a task up for triage again, whatever came of it before."""
     found = engine().database.run(lambda unit: triage_again(unit, path.task_id))
     return render.answer(render.record_bytes(found))

@@ -7,21 +7,24 @@ from typing import Any
 from flask_openapi.openapi import OpenAPI
 from pydantic import BaseModel
 
+from webapp.bodies import is_body_needed
 from webapp.links import add_links
 
 _JSON = "application/json"
 
 
 def document_of(app: OpenAPI) -> dict[str, Any]:
-    """The OpenAPI document; where a body may say nothing at all, it may be left out."""
+    """The OpenAPI document; a body that may say nothing at all may be left out, unless it makes a record."""
     document: dict[str, Any] = app.api_doc
     schemas = document["components"]["schemas"]
     operations = {one["operationId"]: one for item in document["paths"].values() for one in item.values()}
-    for operation in operations.values():
+    needing = {endpoint.rpartition(".")[2] for endpoint, view in app.view_functions.items() if is_body_needed(view)}
+    for name, operation in operations.items():
         body = operation.get("requestBody")
         if body is not None and _JSON in body["content"]:
             content = _resolved(body["content"][_JSON]["schema"], schemas)
-            body["required"] = content.get("type") != "object" or bool(content.get("required"))
+            may_be_empty = content.get("type") == "object" and not content.get("required")
+            body["required"] = name in needing or not may_be_empty
     add_links(operations)
     return document
 

@@ -15,6 +15,7 @@ from assignment_engine.services.idempotency import Answer
 from assignment_engine.services.people import add_employee, remove_employee
 from webapp import render
 from webapp.auth import Role, allow
+from webapp.bodies import body_needed
 from webapp.documents import operation_name
 from webapp.once import expected_version, once, sent
 from webapp.problems import for_json, for_role
@@ -42,6 +43,7 @@ blueprint = APIBlueprint(
 
 @blueprint.post("", responses={HTTPStatus.CREATED: EmployeeRecord, **for_json(HTTPStatus.CONFLICT)})
 @allow(Role.ADMIN)
+@body_needed
 def create_employee(body: NewEmployee, header: CreatingHeaders) -> Response:
     """Add a person."""
     answer = once(header).run(

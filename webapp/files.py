@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from assignment_engine.domain.background import FILES_DELETED_AT, Job
 from assignment_engine.domain.errors import EngineError, FilesDeletedError, NotFoundError, UnreadableFileError
 from assignment_engine.domain.files import ReferenceFile, UseCase
-from assignment_engine.domain.types import Id
+from assignment_engine.domain.types import Id, spelled
 from assignment_engine.quality.report import FileKindOfResult
 from assignment_engine.services.background import visible_jobs
 from assignment_engine.services.cleaned import final_content
@@ -32,11 +32,11 @@ from webapp.jobs import JobPath
 from webapp.once import once, sent
 from webapp.problems import for_json, for_role
 from webapp.queues import Pages
-from webapp.schemas import Body, CreatingHeaders, Parameters, Query, page_of
+from webapp.schemas import Body, CreatingHeaders, Nothing, Parameters, Query, page_of
 from webapp.state import engine, identity, ready_dispatcher
 from webapp.uploads import Upload, read_upload, upload_body
 
-_ONE_OR_BOTH = r"^(UC1|UC4)(,(UC1|UC4))?$"
+_ONE_OR_BOTH = r"^(UC1|UC4)(, ?(UC1|UC4))?$"
 _TABLE = "text/csv"
 _TYPES = {".html": "text/html", ".json": "application/json"}
 
@@ -47,7 +47,7 @@ blueprint = APIBlueprint(
     abp_security=[{"bearer": []}],
     operation_id_callback=operation_name,
 )
-SelectedUcs = Annotated[str, StringConstraints(pattern=_ONE_OR_BOTH)]
+SelectedUcs = Annotated[str, spelled(_ONE_OR_BOTH, "UC1, UC4, or both with a comma between", len("UC1, UC4"))]
 Directory = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PATH, pattern=r"^[^\x00]*$")]
 ReferencePage = page_of(ReferenceFile, "ReferencePage")
 _UPLOAD_BODY = upload_body(
@@ -152,10 +152,10 @@ def download_result(path: ResultPath) -> Response:
 
 @blueprint.post(
     "/batch/jobs/<id:job_id>/import",
-    responses={HTTPStatus.OK: ImportResult, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.GONE)},
+    responses={HTTPStatus.OK: ImportResult, **for_json(HTTPStatus.NOT_FOUND, HTTPStatus.GONE)},
 )
 @allow(Role.ADMIN)
-def import_result(path: JobPath, query: FinalQuery, header: CreatingHeaders) -> Response:
+def import_result(path: JobPath, query: FinalQuery, body: Nothing, header: CreatingHeaders) -> Response:  # noqa: ARG001  (refuses fields)
     """Bring the final file of a job into the engine."""
     final = _result(_visible(path.job_id), lambda entry: bool(entry["kind"] == FileKindOfResult.FINAL), "final")
     return sent(once(header).answer(lambda keep: _imported(final, query, keep)))
@@ -214,7 +214,7 @@ def delete_reference_file(path: ReferencePath) -> Response:
 
 
 def _use_cases(selected: str) -> tuple[UseCase, ...]:
-    return tuple(UseCase(name) for name in dict.fromkeys(selected.split(",")))
+    return tuple(UseCase(name) for name in dict.fromkeys(part.strip() for part in selected.split(",")))
 
 
 def _kept(upload: Upload[Any], own: Own, header: CreatingHeaders, make: Callable[[str], Work]) -> Response:

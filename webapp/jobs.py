@@ -29,9 +29,9 @@ from assignment_engine.wiring import job_limits
 from webapp import render
 from webapp.auth import Role, allow
 from webapp.documents import operation_name
-from webapp.problems import for_role
+from webapp.problems import for_json, for_role
 from webapp.queues import Pages
-from webapp.schemas import MAX_LIMIT, Parameters, page_of
+from webapp.schemas import MAX_LIMIT, Nothing, Parameters, page_of
 from webapp.state import engine, identity
 
 blueprint = APIBlueprint(
@@ -99,10 +99,10 @@ def job_status(path: JobsPath) -> Response:
 
 @blueprint.post(
     "/batch/jobs/<id:job_id>/cancel",
-    responses={HTTPStatus.OK: Job, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
+    responses={HTTPStatus.OK: Job, **for_json(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
 )
 @allow(Role.ADMIN)
-def cancel(path: JobPath) -> Response:
+def cancel(path: JobPath, body: Nothing) -> Response:  # noqa: ARG001  (refuses fields)
     """End a job that has not ended."""
     subject = identity().subject
     return render.answer(
@@ -112,10 +112,10 @@ def cancel(path: JobPath) -> Response:
 
 @blueprint.post(
     "/batch/jobs/<id:job_id>/retry",
-    responses={HTTPStatus.OK: Job, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE)},
+    responses={HTTPStatus.OK: Job, **for_json(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE)},
 )
 @allow(Role.ADMIN)
-def retry(path: JobPath) -> Response:
+def retry(path: JobPath, body: Nothing) -> Response:  # noqa: ARG001
     """Begin a failed job anew."""
     return render.answer(render.record_bytes(engine().database.run(lambda unit: retry_job(unit, path.job_id))))
 
@@ -129,9 +129,9 @@ def list_stuck_jobs() -> Response:
         return _found(stuck_jobs(unit, parts.settings.stuck_job_seconds))
 
 
-@blueprint.post("/batch/recover-jobs", responses={HTTPStatus.OK: JobsFound, **for_role()})
+@blueprint.post("/batch/recover-jobs", responses={HTTPStatus.OK: JobsFound, **for_json()})
 @allow(Role.ADMIN)
-def recover_stuck_jobs() -> Response:
+def recover_stuck_jobs(body: Nothing) -> Response:  # noqa: ARG001
     """Begin the stuck jobs anew, or end those whose file has vanished. Those of a dead machine go on without this."""
     parts = engine()
     silent = parts.settings.stuck_job_seconds

@@ -21,6 +21,7 @@ from assignment_engine.learning.triage_bundle import KIND as TRIAGE
 from assignment_engine.learning.triage_promotion import ListedTriage
 from assignment_engine.scoring.registry import shipped_models
 from assignment_engine.services.models import (
+    bundle_named,
     bundles,
     changes,
     eta_models,
@@ -59,11 +60,13 @@ class InUse(Record):
 class ModelRecord(Record):
     """A bundle; `version` is the name under which it is promoted, `problem` says why it cannot be used.
 
-    Of a model that reads tickets (`kind` triage), `features` are the fields that it reads.
+    `scorer_version` is what plans, assignments and `/status` call one that scores pairs; it finds the bundle too. Of a
+    model that reads tickets (`kind` triage), `features` are the fields that it reads.
     """
 
     version: str
     is_champion: bool
+    scorer_version: str | None = None
     kind: str | None = None
     features: tuple[str, ...] = ()
     metrics: dict[str, dict[str, Number]] = Field(default_factory=dict)
@@ -88,6 +91,7 @@ class ModelReport(Record):
 
     version: str
     is_champion: bool
+    scorer_version: str
     created_at: Instant
     features: tuple[str, ...]
     training: Training
@@ -162,13 +166,15 @@ def model_report(path: ModelPath, query: ReportQuery) -> Response:
     """Judge a bundle that scores pairs: measures, calibration, who it judges how truly, what counts, and drift."""
     parts = engine()
     model_dir = parts.settings.model_dir or shipped_models()
-    manifest, found = judged(parts.database, model_dir, path.version, ranking=query.ranking)
-    (listed,) = (one for one in bundles(model_dir) if one.bundle == path.version)
+    name = bundle_named(model_dir, path.version)
+    manifest, found = judged(parts.database, model_dir, name, ranking=query.ranking)
+    (listed,) = (one for one in bundles(model_dir) if one.bundle == name)
     told = manifest.model_dump(include={"created_at", "features", "metrics"})
     training = Training(**manifest.training.model_dump(include=set(Training.model_fields)))
     shown = ModelReport(
-        version=path.version,
+        version=name,
         is_champion=listed.champion,
+        scorer_version=manifest.version,
         training=training,
         report=None if isinstance(found, str) else found,
         why_not=found if isinstance(found, str) else None,
@@ -214,8 +220,11 @@ def _without_nan(value: Any) -> Any:
 
 def _shown(listed: Listed) -> ModelRecord:
     manifest = listed.manifest
-    told = {} if manifest is None else manifest.model_dump(include={"kind", "features", "metrics", "created_at"})
-    return ModelRecord(version=listed.bundle, is_champion=listed.champion, problem=listed.problem, **told)
+    told = {"version": listed.bundle, "is_champion": listed.champion, "problem": listed.problem}
+    if manifest is None:
+        return ModelRecord(**told)
+    of_it = manifest.model_dump(include={"kind", "features", "metrics", "created_at"})
+    return ModelRecord(**told, scorer_version=manifest.version, **of_it)
 
 
 def _shown_triage(listed: ListedTriage) -> ModelRecord:

@@ -18,7 +18,7 @@ from webapp import render
 from webapp.auth import Role, allow
 from webapp.documents import operation_name
 from webapp.problems import for_json, for_role
-from webapp.schemas import Body, Parameters, TaskPath
+from webapp.schemas import Body, Nothing, Parameters, TaskPath
 from webapp.state import engine, identity, ready_dispatcher
 
 blueprint = APIBlueprint(
@@ -87,10 +87,10 @@ def get_session(path: PersonPath) -> Response:
 
 @blueprint.post(
     "/personnel/<id:person_id>/heartbeat",
-    responses={HTTPStatus.OK: Presence, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
+    responses={HTTPStatus.OK: Presence, **for_json(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
 )
 @allow(Role.TECHNICIAN, Role.ADMIN)
-def heartbeat(path: PersonPath, header: SessionHeaders) -> Response:
+def heartbeat(path: PersonPath, body: Nothing, header: SessionHeaders) -> Response:  # noqa: ARG001  (refuses fields)
     """Say that this person is still there."""
     _only_themselves(path.person_id)
     parts, dispatcher = engine(), ready_dispatcher()
@@ -99,10 +99,10 @@ def heartbeat(path: PersonPath, header: SessionHeaders) -> Response:
 
 @blueprint.post(
     "/personnel/<id:person_id>/logout",
-    responses={HTTPStatus.OK: Released, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
+    responses={HTTPStatus.OK: Released, **for_json(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
 )
 @allow(Role.TECHNICIAN, Role.ADMIN)
-def log_out(path: PersonPath, header: SessionHeaders) -> Response:
+def log_out(path: PersonPath, body: Nothing, header: SessionHeaders) -> Response:  # noqa: ARG001
     """End the session; the work that it got live goes to others."""
     _only_themselves(path.person_id)
     parts, who, dispatcher = engine(), actor(header), ready_dispatcher()
@@ -113,10 +113,10 @@ def log_out(path: PersonPath, header: SessionHeaders) -> Response:
 
 @blueprint.post(
     "/personnel/<id:person_id>/pause",
-    responses={HTTPStatus.OK: Presence, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
+    responses={HTTPStatus.OK: Presence, **for_json(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
 )
 @allow(Role.TECHNICIAN, Role.ADMIN)
-def pause(path: PersonPath, header: SessionHeaders) -> Response:
+def pause(path: PersonPath, body: Nothing, header: SessionHeaders) -> Response:  # noqa: ARG001
     """No new work until this person resumes."""
     _only_themselves(path.person_id)
     parts, dispatcher = engine(), ready_dispatcher()
@@ -125,10 +125,10 @@ def pause(path: PersonPath, header: SessionHeaders) -> Response:
 
 @blueprint.post(
     "/personnel/<id:person_id>/resume",
-    responses={HTTPStatus.OK: Presence, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
+    responses={HTTPStatus.OK: Presence, **for_json(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
 )
 @allow(Role.TECHNICIAN, Role.ADMIN)
-def resume(path: PersonPath, header: SessionHeaders) -> Response:
+def resume(path: PersonPath, body: Nothing, header: SessionHeaders) -> Response:  # noqa: ARG001
     """New work may come again, and does at once if there is any."""
     _only_themselves(path.person_id)
     parts, dispatcher = engine(), ready_dispatcher()
@@ -146,10 +146,10 @@ def personnel_status() -> Response:
 
 @blueprint.post(
     "/tasks/<id:task_id>/complete",
-    responses={HTTPStatus.OK: Completed, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
+    responses={HTTPStatus.OK: Completed, **for_json(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
 )
 @allow(Role.TECHNICIAN, Role.ADMIN)
-def complete_task(path: TaskPath, header: SessionHeaders) -> Response:
+def complete_task(path: TaskPath, body: Nothing, header: SessionHeaders) -> Response:  # noqa: ARG001
     """Finish a task; the next one comes in the same answer. Again by the same person changes nothing."""
     parts, who, dispatcher = engine(), actor(header), ready_dispatcher()
     return _shown(parts.database.run(lambda unit: work.complete_task(unit, dispatcher, path.task_id, who)))

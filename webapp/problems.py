@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Never
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from pydantic import BaseModel, Field, ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
 from assignment_engine.domain import errors
 from assignment_engine.domain.plans import Conflict
@@ -145,9 +145,17 @@ def _sendable(text: str) -> str:
 def http_problem(error: HTTPException, faults: Iterable[FieldProblem] = ()) -> Response:
     """The problem of an error of HTTP, with its headers."""
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
-    detail = "there is nothing at this address" if status == HTTPStatus.NOT_FOUND else error.description or error.name
     headers = [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]
-    return _response(Problem(title=error.name, status=status, detail=detail, errors=tuple(faults)), headers)
+    return _response(Problem(title=error.name, status=status, detail=_words_of(error), errors=tuple(faults)), headers)
+
+
+def _words_of(error: HTTPException) -> str:
+    if isinstance(error, NotFound):
+        return "there is nothing at this address"
+    most, length = request.max_content_length, request.content_length
+    if isinstance(error, RequestEntityTooLarge) and most is not None and (length is None or length > most):
+        return f"the body is too large: at most {most:,} bytes are allowed"
+    return error.description or error.name
 
 
 def _unexpected_problem(error: Exception) -> Response:

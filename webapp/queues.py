@@ -26,6 +26,7 @@ from webapp.schemas import (
     MAX_LIMIT,
     MAX_PAGE,
     ListedTask,
+    Nothing,
     Parameters,
     Query,
     QueueBody,
@@ -101,10 +102,10 @@ def list_waiting(query: WaitingListing) -> Response:
 
 @blueprint.post(
     "/tasks/<id:task_id>/reopen",
-    responses={HTTPStatus.OK: TaskRecord, **for_role(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
+    responses={HTTPStatus.OK: TaskRecord, **for_json(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)},
 )
 @allow(Role.PLANNER, Role.ADMIN)
-def reopen_task(path: TaskPath, header: SessionHeaders) -> Response:
+def reopen_task(path: TaskPath, body: Nothing, header: SessionHeaders) -> Response:  # noqa: ARG001  (refuses fields)
     """Put a completed task back into its queue; its old outcome counts as bad."""
     parts, who, dispatcher = engine(), actor(header), ready_dispatcher()
 

@@ -54,6 +54,10 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Nothing(Body):
+    """There is nothing to say."""
+
+
 class Changes(Body):
     """Fields to change; what is not sent stays."""
 

@@ -18,6 +18,7 @@ from assignment_engine.services.idempotency import Answer
 from assignment_engine.services.tasks import remove_task
 from webapp import render
 from webapp.auth import Role, allow
+from webapp.bodies import body_needed
 from webapp.documents import operation_name
 from webapp.once import expected_version, once, sent
 from webapp.problems import for_json, for_role
@@ -47,6 +48,7 @@ blueprint = APIBlueprint(
 
 @blueprint.post("", responses={HTTPStatus.CREATED: TaskRecord, **for_json(HTTPStatus.CONFLICT)})
 @allow(Role.ADMIN)
+@body_needed
 def create_task(body: NewTask, header: CreatingHeaders) -> Response:
     """Add a task; somebody who is free gets it at once."""
     dispatcher = ready_dispatcher()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 
 import numpy as np
 
@@ -120,12 +121,20 @@ class MinimumLevelRule:
 
     def _lacking(self, task: int, employee: int) -> list[tuple[str, float, float]]:
         held = self._levels[employee]
-        return [(n, level, held.get(n, 0.0)) for n, level in self._minimum(task) if held.get(n, 0.0) < level]
+        lacking = [(n, level, held.get(n, 0.0)) for n, level in self._minimum(task) if held.get(n, 0.0) < level]
+        return [(self._as_given(task, name), level, has) for name, level, has in lacking]
+
+    def _as_given(self, task: int, skill: str) -> str:
+        """What the task, or else the rule of the plan, calls this skill where it asks most of it."""
+        canonical = self._problem.matcher.canonical
+        asked = (self._problem.tasks[task].minimum_levels, self._problem.constraints.minimum_levels)
+        named = [(level, name) for levels in asked for name, level in levels.items() if canonical(name) == skill]
+        return max(named, key=itemgetter(0))[1]
 
     def changes(self, task: int, employee: int, loads: Loads) -> list[Change]:
         person = self._problem.employees[employee].employee_id
         return [
-            Change(kind=self.code, employee_id=person, skill=name, from_=level, to=held)
+            Change(kind=self.code, employee_id=person, skill=name, from_=level, to=held or None)
             for name, level, held in self._lacking(task, employee)
         ]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assignment_engine.cli import eta, triage
+from assignment_engine.cli import eta, model_dirs, triage
 from assignment_engine.cli.errors import FILE, errors_shown
 
 if TYPE_CHECKING:
@@ -40,9 +40,6 @@ def evaluate_log_command(*, log: Path, adapter: str, seeds: int, tables: tuple[s
         raise click.ClickException("the leak test failed: features depend on what was not known yet")
 
 
-MODEL_DIR = click.option(
-    "--model-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("models"), show_default=True
-)
 REASON = click.option("--reason", help="Goes on record.")
 FROM_DATABASE = click.option("--from-database", is_flag=True, help="The training log of DATABASE_URL, not a file.")
 
@@ -75,7 +72,7 @@ def _required(data: Path | None, from_database: bool) -> Dataset:
 @click.argument("data", type=FILE, required=False)
 @FROM_DATABASE
 @click.option("--name", required=True, help="Of the new bundle, a subdirectory of the models.")
-@MODEL_DIR
+@model_dirs.CHANGED
 @click.option(
     "--objective",
     type=click.Choice(["success", "choice", triage.TRIAGE, eta.ETA]),
@@ -99,7 +96,7 @@ def train_command(
     eta it learns how long work takes, from the assignments of the database; see docs/detector.md.
 
     \b
-    Example: assignment-engine train decisions.csv --name spring --trials 20
+    Example: assignment-engine train decisions.csv --name spring --model-dir my-models
     """
     if objective in (triage.TRIAGE, eta.ETA) and (sets or model != "auto" or trials):
         raise click.UsageError("--features, --model and --trials are for models that score pairs")
@@ -138,7 +135,7 @@ def train_command(
 @click.argument("data", type=FILE, required=False)
 @FROM_DATABASE
 @click.option("--name", help="The bundle, a subdirectory of the models; without it only the hold-out is looked at.")
-@MODEL_DIR
+@model_dirs.READ
 @click.option("--off-policy", is_flag=True, help="Also estimate its value as a policy; needs logged propensities.")
 @errors_shown
 def evaluate_command(
@@ -196,7 +193,7 @@ def _evaluate_holdout(rows: Dataset, off_policy: bool) -> None:
 @click.argument("name")
 @click.option("--data", type=FILE, help="Decisions on which it must be better than the champion.")
 @FROM_DATABASE
-@MODEL_DIR
+@model_dirs.CHANGED
 @click.option("--metric", type=click.Choice(["log_loss", "brier", "auc"]), default="log_loss", show_default=True)
 @click.option("--force", is_flag=True, help="Promote even if it is not better; needs a reason.")
 @REASON
@@ -207,7 +204,7 @@ def promote_command(
     """Make a bundle the champion if it is better by more than the standard error of the difference.
 
     \b
-    Example: assignment-engine promote spring --data decisions.csv
+    Example: assignment-engine promote spring --data decisions.csv --model-dir my-models
     """
     if eta.is_eta(model_dir / name):
         eta.promote(model_dir / name, force=force, reason=reason)
@@ -226,7 +223,7 @@ def promote_command(
 
 
 @click.command("rollback")
-@MODEL_DIR
+@model_dirs.CHANGED
 @click.option("--kind", type=click.Choice(["success", triage.TRIAGE, eta.ETA]), default="success", show_default=True)
 @REASON
 @errors_shown
@@ -234,7 +231,7 @@ def rollback_command(*, model_dir: Path, kind: str, reason: str | None) -> None:
     """Make the champion before the present one the champion again.
 
     \b
-    Example: assignment-engine rollback --reason "complaints about night shifts"
+    Example: assignment-engine rollback --reason "complaints about night shifts" --model-dir my-models
     """
     if kind != "success":
         (eta if kind == eta.ETA else triage).rollback(model_dir, reason)
@@ -248,14 +245,14 @@ def rollback_command(*, model_dir: Path, kind: str, reason: str | None) -> None:
 
 
 @click.command("models")
-@MODEL_DIR
+@model_dirs.READ
 @click.option("--json", "as_json", is_flag=True)
 @errors_shown
 def models_command(*, model_dir: Path, as_json: bool) -> None:
     """The bundles of a directory, newest first; an asterisk marks the champion.
 
     \b
-    Example: assignment-engine models --model-dir models
+    Example: MODEL_DIR=my-models assignment-engine models
     """
     from assignment_engine.learning.eta_promotion import listed_eta
     from assignment_engine.learning.promotion import listed
@@ -274,7 +271,8 @@ def models_command(*, model_dir: Path, as_json: bool) -> None:
         measured = entry.manifest.metrics.get("model", {})
         numbers = ", ".join(f"{name} {value:.3f}" for name, value in measured.items())
         created = f"{entry.manifest.created_at:%Y-%m-%d %H:%M}"
-        click.echo(f"{mark} {entry.bundle}: {entry.manifest.kind}, {created}, {numbers}")
+        version = f"{entry.manifest.version} in plans"
+        click.echo(f"{mark} {entry.bundle}: {entry.manifest.kind}, {version}, {created}, {numbers}")
     for line in (*triage.lines(model_dir), *eta.lines(model_dir)):
         click.echo(line)
 

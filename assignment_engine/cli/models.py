@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from assignment_engine.cli import model_dirs
 from assignment_engine.cli.errors import errors_shown
 
 
@@ -28,7 +29,7 @@ def train_default_command(model_dir: Path, seed: int) -> None:
 
 
 @click.command("compile")
-@click.option("--model-dir", type=click.Path(file_okay=False, path_type=Path), help="Models other than the shipped.")
+@model_dirs.READ_IF_NAMED
 @errors_shown
 def compile_command(model_dir: Path | None) -> None:
     """Compile now what the first large plan on this machine would compile, and keep it on disk. Takes half a minute.
@@ -53,6 +54,9 @@ def compile_command(model_dir: Path | None) -> None:
 @errors_shown
 def demo(seed: int) -> None:
     """Make an organisation, plan it with the model and with the fallback, finalize, show the database.
+
+    The database is the file demo.db in the working directory, whatever DATABASE_URL says; only that of an earlier demo
+    is overwritten.
 
     \b
     Example: assignment-engine demo

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from assignment_engine.cli import model_dirs
 from assignment_engine.cli.errors import FILE, errors_shown, plain, refuse, show_bad_values
 from assignment_engine.domain.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from assignment_engine.domain.intake import CsvContent
-    from assignment_engine.domain.plans import Plan, PlannedAssignment, Unassigned
+    from assignment_engine.domain.plans import Change, Plan, PlannedAssignment, Relaxation, Unassigned
     from assignment_engine.domain.records import Record, Task
     from assignment_engine.domain.types import InputNotes
 
 ROWS_SHOWN = 20
+WIDEST_CELL = 80
 # The values of `Method`, whose module would make --help take twice as long.
 METHODS = ("greedy", "balanced", "optimal")
 
@@ -35,9 +39,7 @@ METHODS = ("greedy", "balanced", "optimal")
 @click.option("--objective", type=click.Choice(["weighted", "score"]), help="For optimal: whether priorities count.")
 @click.option("--mandatory", is_flag=True, help="For optimal: do all tasks, at the price of a lower total.")
 @click.option("--scorer", type=click.Choice(["model", "fallback"]), default="model", show_default=True)
-@click.option(
-    "--model-dir", type=click.Path(file_okay=False, path_type=Path), help="Model bundles other than the shipped."
-)
+@model_dirs.READ_IF_NAMED
 @click.option("--time-zone", default="UTC", show_default=True, help="Zone of times that have none.")
 @click.option("--skip-bad-rows", is_flag=True, help="Plan the good rows and report the bad ones.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan to this CSV file.")
@@ -121,10 +123,7 @@ def _show(plan: Plan, tasks: dict[str, Task]) -> None:
     _table(("task", "title", "person", "score", "hours", "mostly because of"), rows)
     if plan.unassigned:
         click.echo(f"\nunassigned: {len(plan.unassigned)}")
-        _table(
-            ("task", "reason"),
-            [(u.task_id, "; ".join(f"{r.code}: {r.detail}" for r in u.reasons)) for u in plan.unassigned],
-        )
+        _table(("task", "reason"), [(u.task_id, _reasons(u) + _remedy(u)) for u in plan.unassigned])
     report = plan.report
     click.echo(
         f"\n{len(plan.assignments)} of {len(plan.assignments) + len(plan.unassigned)} tasks assigned, "
@@ -145,13 +144,37 @@ def _reasons(unassigned: Unassigned) -> str:
     return "; ".join(f"{reason.code}: {reason.detail}" for reason in unassigned.reasons)
 
 
+def _remedy(unassigned: Unassigned) -> str:
+    """The first relaxation, on a line of its own."""
+    for relaxation in unassigned.relaxations[:1]:
+        return "\nwould go with: " + ", ".join(map(_change, relaxation.changes or (relaxation,)))
+    return ""
+
+
+def _change(change: Change | Relaxation) -> str:
+    what = " ".join(filter(None, (change.kind, change.skill)))
+    becomes = "lifted" if change.to is None else f"→ {_short(change.to)}"
+    told = f"{what} {_short(change.from_)} {becomes}"
+    return f"{told} for {change.employee_id}" if change.employee_id else told
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    shown = [head, *(tuple(plain(cell[:60]) for cell in row) for row in rows[:ROWS_SHOWN])]
+    shown = [head, *(line for row in rows[:ROWS_SHOWN] for line in _lines(row))]
     widths = [max(len(row[i]) for row in shown) for i in range(len(head))]
     for row in shown:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if len(rows) > ROWS_SHOWN:
         click.echo(f"… and {len(rows) - ROWS_SHOWN} more")
+
+
+def _lines(row: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """A row of a table on as many lines as its longest cell needs."""
+    cells = [[line for part in cell.split("\n") for line in wrap(plain(part), WIDEST_CELL)] for cell in row]
+    return zip_longest(*cells, fillvalue="")
 
 
 def _write(plan: Plan, out: Path) -> None:

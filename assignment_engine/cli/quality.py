@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assignment_engine.cli import model_dirs
 from assignment_engine.cli.errors import FILE, errors_shown, refuse, show_bad_values
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from assignment_engine.quality.files import Processed
     from assignment_engine.quality.options import QualityOptions
     from assignment_engine.quality.report import Checked, Impact
+    from assignment_engine.quality.score import Score
 
 ISSUES_SHOWN = 30
 BELOW = 1
@@ -32,6 +34,7 @@ OUT = click.Path(dir_okay=False, path_type=Path)
 @click.option("--fill", multiple=True, metavar="COLUMN=METHOD", help="How to fill a column; may be repeated.")
 @click.option("--id-column", help="The column that names a row, where its name does not say so.")
 @click.option("--plan-with", type=FILE, help="Employees for a tasks file, tasks for an employees file: what changes?")
+@model_dirs.READ_IF_NAMED
 @click.option("--html", "html_file", type=OUT, help="Write the report as one HTML file that opens offline.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--fail-under", type=click.FloatRange(0, 100), help="Exit with 1 if the score is lower.")
@@ -44,6 +47,7 @@ def check_command(
     fill: tuple[str, ...],
     id_column: str | None,
     plan_with: Path | None,
+    model_dir: Path | None,
     html_file: Path | None,
     as_json: bool,
     fail_under: float | None,
@@ -61,7 +65,7 @@ def check_command(
         checked = check_file(file, reference, options)
     except UnreadableFileError as exc:
         refuse(f"{file}: {exc}")
-    impact = _impact(checked, file, plan_with, options) if plan_with else None
+    impact = _impact(checked, file, plan_with, options, model_dir) if plan_with else None
     processed = _fixed(file, fix, reference, options) if fix else None
     if html_file:
         fills, duplicates = (processed.fills, processed.duplicates) if processed else ((), None)
@@ -70,7 +74,7 @@ def check_command(
         _print_json(checked, processed, impact)
     else:
         _print(checked, processed, impact)
-    if fail_under is not None and checked.report.score.total < fail_under:
+    if fail_under is not None and (checked.report.score.total or 0.0) < fail_under:
         raise click.exceptions.Exit(BELOW)
 
 
@@ -108,7 +112,7 @@ def _fixed(file: Path, out: Path, reference: Path | None, options: QualityOption
     return processed
 
 
-def _impact(checked: Checked, file: Path, other: Path, options: QualityOptions) -> Impact:
+def _impact(checked: Checked, file: Path, other: Path, options: QualityOptions, model_dir: Path | None) -> Impact:
     from assignment_engine.domain.records import Employee, Task
     from assignment_engine.quality.duplicates import deduplicate_table
     from assignment_engine.quality.rules import FileKind
@@ -119,7 +123,7 @@ def _impact(checked: Checked, file: Path, other: Path, options: QualityOptions) 
     if kind not in (FileKind.TASKS, FileKind.EMPLOYEES):
         refuse(f"{file}: --plan-with needs a file of tasks or employees")
     others = _records(Employee if kind is FileKind.TASKS else Task, other)
-    scorer, _ = load_scorer(None)
+    scorer, _ = load_scorer(model_dir)
     suspect = checked.suspect | ~deduplicate_table(checked.table, options).kept
     return impact_of_rows(kind, checked.table, suspect, others, Planner(scorer, datetime.now(UTC)))
 
@@ -145,12 +149,10 @@ def _print_json(checked: Checked, processed: Processed | None, impact: Impact | 
 
 def _print(checked: Checked, processed: Processed | None, impact: Impact | None) -> None:
     report = checked.report
-    score = report.score
     click.echo(
         f"{report.file}: {report.rows} rows of {len(report.columns)} columns ({report.file_kind}), "
         f"{report.suspect_rows} suspect\n"
-        f"score {score.total:.1f} of 100: completeness {score.completeness:.1%}, validity {score.validity:.1%}, "
-        f"uniqueness {score.uniqueness:.1%}, readability {score.readability:.1%}"
+        f"{_told(report.score)}"
     )
     for issue in report.issues[:ISSUES_SHOWN]:
         column = f", column {issue.column}" if issue.column else ""
@@ -168,6 +170,13 @@ def _print(checked: Checked, processed: Processed | None, impact: Impact | None)
             f"{impact.assigned_with} assigned with them, {impact.assigned_without} without; "
             f"at stake {impact.at_stake:.3f} of {max(impact.total_score_with, impact.total_score_without):.3f}"
         )
+
+
+def _told(score: Score) -> str:
+    if score.total is None:
+        return "no score: there are no rows"
+    shares = ("completeness", "validity", "uniqueness", "readability")
+    return f"score {score.total:.1f} of 100: " + ", ".join(f"{name} {getattr(score, name):.1%}" for name in shares)
 
 
 def _print_fix(processed: Processed) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from assignment_engine.cli import model_dirs
 from assignment_engine.cli.errors import FILE, errors_shown
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
     multiple=True,
     type=click.Choice(POLICIES),
     help="fifo: first come, first served; score: the weighted fallback; model: a trained one. "
-    "[default: fifo, score, and model with --model-dir]",
+    "[default: fifo, score, and model with --model-dir or MODEL_DIR]",
 )
-@click.option("--model-dir", type=click.Path(file_okay=False, path_type=Path), help="Model bundles for model.")
+@model_dirs.READ_IF_NAMED
 @click.option("--from", "start", type=DAY, help="Only tasks that arrived from then on, UTC.")
 @click.option("--to", "end", type=DAY, help="Only tasks that arrived before, UTC.")
 @click.option("--gap", default=60.0, show_default=True, help="Minutes without work after which somebody is gone.")

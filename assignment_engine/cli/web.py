@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 import click
 
 from assignment_engine import __version__
-from assignment_engine.cli.errors import errors_shown
+from assignment_engine.cli.errors import errors_shown, refuse
 from assignment_engine.cli.long_running import collect_seldom
 
 if TYPE_CHECKING:
     from flask import Flask
+    from waitress.server import BaseWSGIServer
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65_535), default=8000, show_default=True)
 @click.option("--threads", default=24, show_default=True, help="16 of them may be held by streams of events.")
 @click.option(
     "--worker/--no-worker", default=None, help="Do a worker's work in this process too; by default only with SQLite."
@@ -34,13 +35,10 @@ def serve(host: str, port: int, threads: int, worker: bool | None, link: bool) -
     \b
     Example: DATABASE_URL=postgresql://localhost/work assignment-engine serve --port 8080
     """
-    from waitress import serve as serve_forever
-
     from assignment_engine.config import read_settings
     from assignment_engine.wiring import with_secret
     from webapp.app import create_app
     from webapp.background import working
-    from webapp.bodies import MAX_UPLOAD_BYTES
     from webapp.request_log import LineFormatter
 
     collect_seldom()
@@ -50,19 +48,28 @@ def serve(host: str, port: int, threads: int, worker: bool | None, link: bool) -
     logging.basicConfig(level=settings.log_level, handlers=[lines], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     app = create_app(settings)
+    server = _listening(app, host, port, threads, settings.max_upload_bytes)
     click.echo(f"assignment-engine {__version__} on http://{host}:{port} (board: /board, API page: /docs)")
     for line in ways_in(app, f"http://{_browsable(host)}:{port}", link):
         click.echo(line)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with working(app) if (settings.uses_sqlite if worker is None else worker) else nullcontext():
-        serve_forever(
-            app,
-            host=host,
-            port=port,
-            threads=threads,
-            ident=None,
-            max_request_body_size=max(MAX_UPLOAD_BYTES, settings.max_upload_bytes),
-        )
+        server.run()
+
+
+def _listening(app: Flask, host: str, port: int, threads: int, largest: int) -> BaseWSGIServer:
+    """A server that has its address already, for bodies of `largest` bytes at least."""
+    from waitress import create_server
+
+    from webapp.bodies import MAX_UPLOAD_BYTES
+
+    most = max(MAX_UPLOAD_BYTES, largest)
+    try:
+        return create_server(app, host=host, port=port, threads=threads, ident=None, max_request_body_size=most)
+    except OSError as exc:
+        refuse(f"error: cannot listen on {host}:{port}: {exc.strerror}")
+    except ValueError as exc:
+        refuse(f"error: cannot listen on {host}:{port}: {exc}")
 
 
 def ways_in(app: Flask, address: str, with_link: bool) -> Iterator[str]:
@@ -87,10 +94,10 @@ def _browsable(host: str) -> str:
 
 @click.command()
 @click.option("--role", type=click.Choice(["technician", "planner", "admin"]), required=True)
-@click.option("--subject", default="cli", show_default=True, help="For a technician: the employee id.")
+@click.option("--subject", help="The employee id for a technician, who needs it; otherwise by default the role.")
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), default=12.0, show_default=True)
 @errors_shown
-def token(role: str, subject: str, hours: float) -> None:
+def token(role: str, subject: str | None, hours: float) -> None:
     """Print a token and nothing else.
 
     \b
@@ -101,7 +108,9 @@ def token(role: str, subject: str, hours: float) -> None:
     from assignment_engine.wiring import with_secret
     from webapp.auth import make_token
 
+    if role == "technician" and not subject:
+        raise click.UsageError("a technician's token is for an employee; expected --subject with their id")
     settings = with_secret(read_settings())
     if settings.jwt_secret is None or settings.jwt_jwks is not None:
         raise ConfigurationError("JWT_JWKS holds public keys: its tokens come from whoever has the private ones")
-    click.echo(make_token(settings.jwt_secret.get_secret_value(), role, subject, hours))
+    click.echo(make_token(settings.jwt_secret.get_secret_value(), role, subject or role, hours))

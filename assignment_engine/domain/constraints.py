@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.domain.records import Record
 from assignment_engine.domain.types import Count, Flag, Id, Skills
 
@@ -29,9 +30,11 @@ class Constraints(Record):
     def _pairs_agree(self) -> Self:
         both = sorted(self.required & self.forbidden)
         if both:
-            raise ValueError(f"task {both[0][0]!r} and employee {both[0][1]!r} are both required and forbidden")
+            task_id, employee_id = both[0]
+            detail = f"task {task_id!r} and employee {employee_id!r} are both required and forbidden"
+            raise InvalidInputError.at("/required", detail)
         times = Counter(task_id for task_id, _ in self.required)
         doubled = sorted(task_id for task_id, count in times.items() if count > 1)
         if doubled:
-            raise ValueError(f"task {doubled[0]!r} is required from more than one employee")
+            raise InvalidInputError.at("/required", f"task {doubled[0]!r} is required from more than one employee")
         return self

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class TransitionError(EngineError):
 
     def __init__(self, event: str, status: str) -> None:
         self.event, self.status = event, status
-        super().__init__(f"{event!r} is not possible: the present status is {status!r}")
+        super().__init__(f"'{event}' is not possible: the present status is '{status}'")
 
 
 class SessionClosedError(EngineError):
@@ -80,17 +81,32 @@ class SessionClosedError(EngineError):
 class TaskTakenError(EngineError):
     """The task has an active assignment already."""
 
-    def __init__(self, task_ids: Sequence[str]) -> None:
-        self.task_ids = tuple(task_ids)
-        super().__init__(f"already assigned: {', '.join(self.task_ids)}")
+    def __init__(self, task_ids: Sequence[str], holders: Mapping[str, str]) -> None:
+        self.task_ids, self.holders = tuple(task_ids), holders
+        taken = (f"{task_id} to {holders[task_id]}" if task_id in holders else task_id for task_id in task_ids)
+        super().__init__(f"already assigned: {', '.join(taken)}")
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """How many hours somebody has left, and how many they would need."""
+
+    employee_id: str
+    left: float
+    needed: float
+
+    def __str__(self) -> str:
+        return f"{self.employee_id} has {self.left:.6g} h left and needs {self.needed:.6g} h"
 
 
 class CapacityExceededError(EngineError):
     """The work does not fit into the capacity that is left."""
 
-    def __init__(self, employee_ids: Sequence[str]) -> None:
-        self.employee_ids = tuple(employee_ids)
-        super().__init__(f"not enough capacity left: {', '.join(self.employee_ids)}")
+    def __init__(self, shortfalls: Sequence[Shortfall]) -> None:
+        self.shortfalls = tuple(shortfalls)
+        self.employee_ids = tuple(each.employee_id for each in shortfalls)
+        people = ", ".join(map(str, shortfalls))
+        super().__init__(f"not enough capacity left: {people}; by hand it may be exceeded with allow_overload")
 
 
 class PreviewExpiredError(EngineError):
@@ -214,7 +230,15 @@ class DatabaseBusyError(DatabaseUnavailableError):
 
 def field_errors(error: ValidationError, prefix: str = "") -> list[FieldError]:
     """The pydantic `error` as pointers below `prefix`, in the words of this project."""
-    return [FieldError(prefix + _pointer(e["loc"]), _detail(e)) for e in error.errors(include_url=False)]
+    return [found for e in error.errors(include_url=False) for found in _found(e, prefix + _pointer(e["loc"]))]
+
+
+def _found(error: Any, pointer: str) -> list[FieldError]:
+    """What is wrong at `pointer`, or below it where a validator of a whole record said which field it is."""
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, InvalidInputError):
+        return [FieldError(pointer + inner.pointer, inner.detail) for inner in cause.errors]
+    return [FieldError(pointer, _detail(error))]
 
 
 def _pointer(location: Sequence[int | str]) -> str:
@@ -227,10 +251,18 @@ def _detail(error: Any) -> str:
         return "unknown field"
     if error["type"] == "missing":
         return "this field is required"
+    if error["type"] == "value_error" and _is_compound(error["input"]):
+        return message
     return f"{message} (got {shown(error['input'])})"
 
 
+def _is_compound(value: object) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, (str, bytes))
+
+
 def shown(value: object) -> str:
-    """How a message quotes what was given: as Python writes it, cut where that is long."""
-    given = repr(value)
+    """How a message quotes what was given: as Python writes it, cut where that is long; of records only that."""
+    if _is_compound(value):
+        return "a list" if isinstance(value, (list, tuple, set, frozenset)) else "an object"
+    given = repr(value.value if isinstance(value, Enum) else value)
     return given if len(given) <= 60 else given[:57] + "..."

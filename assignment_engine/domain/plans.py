@@ -79,6 +79,7 @@ class Reason(Record):
 
 
 RelaxationValue = int | float | str | None
+_TO = "null: what `from` names has to go; anything else can be sent back as it is"
 
 
 class Change(Record):
@@ -88,7 +89,7 @@ class Change(Record):
     employee_id: str | None = None
     skill: str | None = None
     from_: RelaxationValue = Field(None, validation_alias=AliasChoices("from_", "from"), serialization_alias="from")
-    to: RelaxationValue = None
+    to: RelaxationValue = Field(None, description=_TO)
 
 
 class Relaxation(Record):
@@ -98,7 +99,7 @@ class Relaxation(Record):
     employee_id: str | None = None
     skill: str | None = None
     from_: RelaxationValue = Field(None, validation_alias=AliasChoices("from_", "from"), serialization_alias="from")
-    to: RelaxationValue = None
+    to: RelaxationValue = Field(None, description=_TO)
     changes: tuple[Change, ...] | None = None
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.domain.records import Record
 from assignment_engine.domain.types import Line, Number, Priority, Word
 
@@ -65,7 +66,7 @@ class AutoAssign(Record):
     @model_validator(mode="after")
     def _queue_where_needed(self) -> AutoAssign:
         if (self.action is AutoAction.QUEUE) != (self.queue is not None):
-            raise ValueError("expected queue with the action 'queue', and only then")
+            raise InvalidInputError.at("/queue", "expected with the action 'queue', and only then")
         return self
 
     def fits(self, category: str | None, priority: Priority) -> bool:
@@ -93,7 +94,7 @@ class Queue(Record):
     def _stages_rise(self) -> Queue:
         pairs = list(pairwise(self.relax))
         if any(b.after_seconds <= a.after_seconds or b.factor >= a.factor for a, b in pairs):
-            raise ValueError("expected relax stages with rising after_seconds and falling factor")
+            raise InvalidInputError.at("/relax", "expected stages with rising after_seconds and falling factor")
         return self
 
     @property

@@ -112,7 +112,7 @@ class Tally(Record):
     @model_validator(mode="after")
     def _good_is_part_of_total(self) -> Self:
         if self.good > self.total:
-            raise ValueError("expected good ≤ total")
+            raise InvalidInputError.at("/good", "expected good ≤ total")
         return self
 
 

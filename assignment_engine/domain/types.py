@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from enum import StrEnum
@@ -153,6 +154,19 @@ def _refuse_unstorable(value: str) -> str:
     if b"\0" in stored:
         raise ValueError("expected text without NUL characters")
     return value
+
+
+def spelled(pattern: str, expected: str, longest: int) -> BeforeValidator:
+    """Text in which `pattern` is found; otherwise the error says in words what was `expected`."""
+    search = re.compile(pattern).search
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and search(value) is None:
+            raise ValueError(f"expected {expected}")
+        return value
+
+    accepted = Annotated[str, StringConstraints(max_length=longest, pattern=pattern)]
+    return BeforeValidator(check, json_schema_input_type=accepted)
 
 
 def read_instant(value: object, zone: tzinfo = UTC, *, end_of_day: bool = False) -> datetime:
@@ -320,6 +334,6 @@ Skills = Annotated[dict[str, Level], _SkillForms]
 Text = Annotated[str, _Storable]
 Line = Annotated[str, StringConstraints(max_length=255), _Storable]
 Word = Annotated[str, StringConstraints(max_length=64), _Storable]
-Reason = Annotated[str, StringConstraints(max_length=4000, pattern=r"\S"), _Storable]
+Reason = Annotated[str, StringConstraints(max_length=4000), spelled(r"\S", "some text", 4000), _Storable]
 Names = Annotated[tuple[Text, ...], _NameForms]
 Ids = Annotated[tuple[Id, ...], _NameForms]

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 NAME = "assignment-engine"
 # Jobs go on after an update of the code; a change of their steps that old runs cannot bear needs another number.
 VERSION = "1"
-POLLING_SECONDS = 0.2
 _WORKFLOW = "job"
 _SQLITE = "sqlite"
 
@@ -81,10 +80,14 @@ class JobEngine:
     ----------
     url : its database.
     limits : how many jobs of each lane run at once, over all processes.
+    interval_seconds : how often each lane is looked at for a job that may begin; each look is four transactions.
     """
 
-    def __init__(self, url: str, limits: Mapping[Lane, int], executor_id: str, runner: Runner) -> None:
+    def __init__(
+        self, url: str, limits: Mapping[Lane, int], executor_id: str, runner: Runner, interval_seconds: float = 1.0
+    ) -> None:
         self._url, self._limits, self._runner = url, limits, runner
+        self._interval_seconds = interval_seconds
         self.executor_id = executor_id
         self._lock: IO[str] | None = None
         self._client: DBOSClient | None = None
@@ -208,7 +211,7 @@ class JobEngine:
                 lane.value,
                 global_concurrency=limit,
                 worker_concurrency=limit,
-                polling_interval_sec=POLLING_SECONDS,
+                polling_interval_sec=self._interval_seconds,
                 on_conflict="always_update",
             )
         self._client = DBOSClient(system_database_url=self._url, serializer=serializer, application_name=NAME)

@@ -269,16 +269,20 @@ def _link_final(output: _Output) -> None:
 
 def _sparse_result(before: QualityReport, after: QualityReport, fills: Collection[Fill]) -> SparseResult:
     return SparseResult(
-        score=round(before.score.total, 2),
-        score_after=round(after.score.total, 2),
-        completeness=round(before.completeness, 4),
-        completeness_after=round(after.completeness, 4),
+        score=_rounded(before.score.total, 2),
+        score_after=_rounded(after.score.total, 2),
+        completeness=_rounded(before.completeness, 4),
+        completeness_after=_rounded(after.completeness, 4),
         filled={entry.column: entry.filled for entry in fills if entry.filled},
         methods={entry.column: entry.method for entry in fills if entry.filled},
         issues=found(before.issues),
         suspect_rows=before.suspect_rows,
         reference=before.reference,
     )
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def _duplicate_result(report: DuplicateReport) -> DuplicateResult:

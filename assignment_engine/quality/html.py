@@ -71,7 +71,9 @@ def _cell(value: object) -> str:
     return escape(f"{value:,.4g}" if isinstance(value, float) else str(value))
 
 
-def _bar(share: float) -> _Markup:
+def _bar(share: float | None) -> _Markup:
+    if share is None:
+        return _Markup("–")
     width = round(100 * max(0.0, min(1.0, share)))
     return _Markup(f'<span class="bar"><i style="width:{width}%"></i></span> {share:.1%}')
 
@@ -89,8 +91,9 @@ def _summary(report: QualityReport) -> str:
         f"{report.rows:,} rows of {len(report.columns)} columns, {report.unreadable_rows:,} rows not readable, "
         f"{report.suspect_rows:,} suspect, {report.row_gaps.sparse:,} sparse{beside}."
     )
+    total = "–" if score.total is None else f"{score.total:.1f}"
     return (
-        f'<p class="score">{score.total:.1f}<small> of 100</small></p><p>{escape(facts)}</p>'
+        f'<p class="score">{total}<small> of 100</small></p><p>{escape(facts)}</p>'
         f"{_table(('share', ''), shares)}<p><small>score = {escape(score.formula)}</small></p>"
     )
 

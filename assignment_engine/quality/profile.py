@@ -27,7 +27,7 @@ class ColumnProfile(Record):
     kind: Kind
     role: Role
     present: int
-    completeness: float = Field(description="share of rows with a value")
+    completeness: float | None = Field(description="share of rows with a value; null without rows")
     distinct: int
     low: float | None = None
     median: float | None = None
@@ -44,7 +44,7 @@ def profile(column: TypedColumn) -> ColumnProfile:
         kind=column.kind,
         role=column.role,
         present=of.present_count,
-        completeness=completeness(column),
+        completeness=completeness(column) if len(of) else None,
         distinct=of.distinct,
         low=low,
         median=median,

@@ -74,10 +74,10 @@ class QualityReport(Record):
     suspect_rows: int
 
     @property
-    def completeness(self) -> float:
-        """Share of all cells that have a value."""
+    def completeness(self) -> float | None:
+        """Share of all cells that have a value; None where there are none."""
         cells = self.rows * len(self.columns)
-        return sum(column.present for column in self.columns) / cells if cells else 1.0
+        return sum(column.present for column in self.columns) / cells if cells else None
 
 
 @dataclass(frozen=True)
@@ -150,12 +150,12 @@ class OutputFile(Record):
 
 
 class SparseResult(Record):
-    """UC1 in a job's results."""
+    """UC1 in a job's results; scores and completeness are null where the file has no rows."""
 
-    score: float
-    score_after: float
-    completeness: float
-    completeness_after: float
+    score: float | None
+    score_after: float | None
+    completeness: float | None
+    completeness_after: float | None
     filled: dict[str, int]
     methods: dict[str, FillMethod]
     issues: int

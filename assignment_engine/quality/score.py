@@ -16,7 +16,7 @@ FORMULA = "100 · (0.4 · completeness + 0.3 · validity + 0.2 · uniqueness + 0
 
 
 class Score(Record):
-    """Quality from 0 to 100; `formula` says how it follows from the shares.
+    """Quality from 0 to 100; `formula` says how it follows from the shares. All are None where no row could be read.
 
     completeness: mean over the expected columns of min(1, share of present cells / that share in the reference); a
     missing column counts 0, one that is empty in the reference is not expected; without a reference, the plain share.
@@ -25,11 +25,11 @@ class Score(Record):
     readability: share of the rows of the file that could be read at all.
     """
 
-    total: float
-    completeness: float
-    validity: float
-    uniqueness: float
-    readability: float
+    total: float | None = None
+    completeness: float | None = None
+    validity: float | None = None
+    uniqueness: float | None = None
+    readability: float | None = None
     formula: str = FORMULA
 
 
@@ -44,12 +44,14 @@ def score(
 ) -> Score:
     """The score of a file; `pairs` are its columns beside those of the reference, None without one."""
     rows = len(columns[0].of) if columns else 0
+    if not rows:
+        return Score()
     present = sum(column.of.present_count for column in columns)
     shares = {
         "completeness": expected_completeness(columns, pairs, missing_columns),
         "validity": 1 - min(1.0, invalid_cells / present) if present else 1.0,
-        "uniqueness": 1 - repeated_rows / rows if rows else 1.0,
-        "readability": rows / (rows + unreadable_rows) if rows + unreadable_rows else 1.0,
+        "uniqueness": 1 - repeated_rows / rows,
+        "readability": rows / (rows + unreadable_rows),
     }
     weights = {"completeness": 0.4, "validity": 0.3, "uniqueness": 0.2, "readability": 0.1}
     total = 100 * sum(weights[name] * share for name, share in shares.items())

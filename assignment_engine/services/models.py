@@ -31,6 +31,14 @@ def bundles(model_dir: Path) -> tuple[Listed, ...]:
     return promotion.listed(model_dir)
 
 
+def bundle_named(model_dir: Path, name: str) -> str:
+    """The bundle of that name, or the only one that plans call so."""
+    if (model_dir / name / MANIFEST_FILE).is_file():
+        return name
+    called = [listed.bundle for listed in bundles(model_dir) if listed.manifest and listed.manifest.version == name]
+    return called[0] if len(called) == 1 else name
+
+
 def triage_models(model_dir: Path) -> tuple[ListedTriage, ...]:
     """The same of those that read tickets."""
     return listed_triage(model_dir)
@@ -62,6 +70,7 @@ def promote(
         If it is not shown to be better; `force` with a reason promotes all the same, on record.
     """
     directory = changeable(model_dir)
+    name = bundle_named(directory, name)
     if not (directory / name / MANIFEST_FILE).is_file():
         raise NotFoundError("bundle", name)
     if kind_of(directory / name) == ETA:

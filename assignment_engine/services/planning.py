@@ -288,8 +288,9 @@ def _resolve_tasks(unit: UnitOfWork, request: PlanRequest) -> tuple[tuple[Task, 
     given = {task.task_id: task for task in request.tasks or ()}
     named = list(request.task_ids or ())
     stored = {task.task_id: task for task in unit.tasks.get_many(sorted({*given, *named}))}
-    _refuse_unknown("task", "/task_ids", named, stored)
-    _refuse_not_pending(named, stored)
+    wrong = [*_unknown("task", "/task_ids", named, stored), *_not_pending(named, stored)]
+    if wrong:
+        raise InvalidInputError([*wrong, *_unknown_people(unit, request)])
     wanted = dict.fromkeys([*named, *given])
     return tuple(stored.get(i) or given[i] for i in wanted), frozenset(given.keys() - stored.keys())
 
@@ -301,20 +302,26 @@ def _resolve_employees(unit: UnitOfWork, request: PlanRequest) -> tuple[tuple[Em
     given = {employee.employee_id: employee for employee in request.employees or ()}
     named = list(request.employee_ids or ())
     stored = {employee.employee_id: employee for employee in unit.employees.get_many(sorted({*given, *named}))}
-    _refuse_unknown("employee", "/employee_ids", named, stored)
+    unknown = _unknown("employee", "/employee_ids", named, stored)
+    if unknown:
+        raise InvalidInputError(unknown)
     wanted = dict.fromkeys([*named, *given])
     new = tuple(given[i] for i in given if i not in stored)
     return tuple(stored.get(i) or given[i] for i in wanted), new
 
 
-def _refuse_unknown(kind: str, pointer: str, named: Sequence[str], stored: Mapping[str, object]) -> None:
-    unknown = [
+def _unknown_people(unit: UnitOfWork, request: PlanRequest) -> list[FieldError]:
+    named = list(request.employee_ids or ())
+    stored = {employee.employee_id: employee for employee in unit.employees.get_many(sorted(set(named)))}
+    return _unknown("employee", "/employee_ids", named, stored)
+
+
+def _unknown(kind: str, pointer: str, named: Sequence[str], stored: Mapping[str, object]) -> list[FieldError]:
+    return [
         FieldError(f"{pointer}/{row}", f"there is no {kind} {record_id!r}")
         for row, record_id in enumerate(named)
         if record_id not in stored
     ]
-    if unknown:
-        raise InvalidInputError(unknown)
 
 
 def _refuse_too_many(pairs: int, most: int | None) -> None:
@@ -322,14 +329,12 @@ def _refuse_too_many(pairs: int, most: int | None) -> None:
         raise TooManyPairsError(pairs, most)
 
 
-def _refuse_not_pending(named: Sequence[str], stored: Mapping[str, Task]) -> None:
-    wrong = [
+def _not_pending(named: Sequence[str], stored: Mapping[str, Task]) -> list[FieldError]:
+    return [
         FieldError(f"/task_ids/{row}", f"task {task_id!r} is {stored[task_id].status}, expected pending")
         for row, task_id in enumerate(named)
-        if stored[task_id].status is not TaskStatus.PENDING
+        if task_id in stored and stored[task_id].status is not TaskStatus.PENDING
     ]
-    if wrong:
-        raise InvalidInputError(wrong)
 
 
 def _stored(solved: _Solved, preview: Preview, created_by: str, now: datetime) -> StoredPreview:

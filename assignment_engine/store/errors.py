@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import Engine, ExceptionContext
+from sqlalchemy.engine import URL, Engine, ExceptionContext
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from assignment_engine.domain.errors import DatabaseBusyError, DatabaseError, DatabaseUnavailableError
+from assignment_engine.store.away import reason
 
 _POSTGRESQL_BUSY = frozenset({"40001", "40P01", "55P03"})
 _POSTGRESQL_AWAY = ("08", "57P0", "53300")
@@ -38,19 +39,24 @@ def _translate_statement_error(context: ExceptionContext) -> DatabaseError | Non
     if is_expected or context.is_pre_ping or not isinstance(error, Exception):
         return None  # SQLAlchemy asks whether a table is there by letting a statement fail
     return translated_error(
-        error, wrapped=context.sqlalchemy_exception, away=context.is_disconnect or context.connection is None
+        error,
+        wrapped=context.sqlalchemy_exception,
+        away=context.is_disconnect or context.connection is None,
+        url=context.engine.url if context.engine else None,
     )
 
 
-def translated_error(error: Exception, *, wrapped: Exception | None = None, away: bool = False) -> DatabaseError:
-    """The engine's error for `error`, a driver's or SQLAlchemy's."""
-    name = type(error).__name__
+def translated_error(
+    error: Exception, *, wrapped: Exception | None = None, away: bool = False, url: URL | None = None
+) -> DatabaseError:
+    """The engine's error for `error`, a driver's or SQLAlchemy's; `url` is the address of the database."""
     code = _code(error)
     if _is_busy(error, code):
         return DatabaseBusyError()
+    detail = type(error).__name__ if code is None else f"{type(error).__name__} {code}"
     if away or _is_away(code) or isinstance(error, PoolTimeoutError):
-        return DatabaseUnavailableError(f"the database cannot be reached ({name})")
-    detail = name if code is None else f"{name} {code}"
+        why = reason(error, url)
+        return DatabaseUnavailableError(f"the database cannot be reached{f': {why}' if why else ''} ({detail})")
     if isinstance(wrapped, IntegrityError):
         return ConstraintError(f"the database refused the statement ({detail}); nothing was changed")
     return DatabaseError(f"the database refused the statement ({detail}); nothing was changed")

@@ -20,10 +20,16 @@ from assignment_engine.domain.assignments import (
     AssignmentStatus,
     NewAssignment,
 )
-from assignment_engine.domain.errors import CapacityExceededError, NotFoundError, TaskTakenError, TransitionError
+from assignment_engine.domain.errors import (
+    CapacityExceededError,
+    NotFoundError,
+    Shortfall,
+    TaskTakenError,
+    TransitionError,
+)
 from assignment_engine.domain.live import Locked, PersonFacts, TakenFacts, TaskFacts
 from assignment_engine.domain.stored import TrainingRow
-from assignment_engine.domain.types import TaskStatus, new_id, utc_text
+from assignment_engine.domain.types import SECONDS_PER_HOUR, TaskStatus, new_id, utc_text
 from assignment_engine.store.batch import Batch
 from assignment_engine.store.contexts import count_contexts, counted
 from assignment_engine.store.dialects import UtcDateTime
@@ -66,6 +72,7 @@ _TASKS: Select[Any] = select(
 _TAKEN: Select[Any] = select(
     *(task_assignments.c[name] for name in ("assignment_id", "status", "seconds", "units", "context"))
 )
+_HOLDERS: Select[Any] = select(task_assignments.c.active_task_id, task_assignments.c.employee_id)
 _CHANGING = (
     *("status", "accepted_at", "rejected_at", "rejection_reason", "completed_at", "eta_p50", "eta_p90", "updated_at"),
 )
@@ -111,7 +118,7 @@ def record_advances(
     people = _lock_people(connection, advances, locked)
     their_tasks = _lock_tasks(connection, advances, locked)
     before = _lock_assignments(connection, [a for a in advances if a.new is None], locked)
-    _refuse_taken(advances, their_tasks)
+    _refuse_taken(connection, advances, their_tasks)
     loads: defaultdict[str, _Load] = defaultdict(_Load)
     changes = [_changed_row(advance, before, loads) for advance in advances if advance.new is None]
     contexts = {a.assignment.id: _context_of(a, before, their_tasks) for a in advances}
@@ -247,9 +254,14 @@ def _new_row(
 
 def _refuse_beyond(loads: Mapping[str, _Load], people: Mapping[str, PersonFacts]) -> None:
     """Before anything is written, name everybody whose new work does not fit."""
-    refused = [employee_id for employee_id, load in loads.items() if not load.fits(people[employee_id])]
+    refused = [key for key, load in sorted(loads.items()) if not load.fits(people[key])]
     if refused:
-        raise CapacityExceededError(sorted(refused))
+        raise CapacityExceededError([_shortfall(key, loads[key], people[key]) for key in refused])
+
+
+def _shortfall(employee_id: str, load: _Load, person: PersonFacts) -> Shortfall:
+    left = max(0, person.max_seconds - person.carried_seconds)
+    return Shortfall(employee_id, left / SECONDS_PER_HOUR, (load.guarded or 0) / SECONDS_PER_HOUR)
 
 
 def _add_loads(writes: Batch, loads: Mapping[str, _Load], now: datetime) -> None:
@@ -274,14 +286,20 @@ def _task_values(advance: Advance) -> Values:
     return {"status": advance.task_status, "updated_at": at, "dispatch_key": None, "due_at": due_at}
 
 
-def _refuse_taken(advances: Sequence[Advance], their_tasks: Mapping[str, TaskFacts]) -> None:
+def _refuse_taken(connection: Connection, advances: Sequence[Advance], their_tasks: Mapping[str, TaskFacts]) -> None:
     """The rows are locked, so that nobody can take a task between this check and the write."""
     ended = {a.assignment.task_id for a in advances if a.new is None and not a.assignment.status.active}
     wanted = [advance.assignment.task_id for advance in advances if advance.new is not None]
     taken = {t for t in wanted if their_tasks[t].status in _HELD and t not in ended}
     taken |= {task_id for task_id, times in Counter(wanted).items() if times > 1}
     if taken:
-        raise TaskTakenError(sorted(taken))
+        raise TaskTakenError(sorted(taken), _holders(connection, taken))
+
+
+def _holders(connection: Connection, task_ids: Collection[str]) -> dict[str, str]:
+    """Who has these tasks now."""
+    rows = rows_in(connection, _HOLDERS, task_assignments.c.active_task_id, task_ids, lock=True)
+    return {row.active_task_id: row.employee_id for row in rows}
 
 
 def _audit_row(advance: Advance, actor: str) -> Values:

@@ -18,8 +18,8 @@ ROWS = ["task_id,title,required_skills,estimated_hours,priority", *(f"n{i},Work 
 CONTENT = "\n".join([*ROWS, "n3,Work 3,,2,low", "n90,No estimate,,,low"]) + "\n"
 
 
-def send(page: Page, name: str = "new-tasks.csv") -> None:
-    page.locator(".jobs-drop input").set_input_files({"name": name, "mimeType": "text/csv", "buffer": CONTENT.encode()})
+def send(page: Page, name: str = "new-tasks.csv", content: str = CONTENT) -> None:
+    page.locator(".jobs-drop input").set_input_files({"name": name, "mimeType": "text/csv", "buffer": content.encode()})
     page.get_by_role("button", name="Check it").click()
 
 
@@ -45,6 +45,16 @@ def test_from_the_file_to_its_results(
     assert job["results"]["uc4"]["duplicates_removed"] == 1
     fetched.value.save_as(tmp_path / "final.csv")
     assert (tmp_path / "final.csv").read_text().count("Work 3") == 1
+
+
+def test_a_file_without_rows_has_no_score(board: Board) -> None:
+    page = board.signed_in("admin", view="jobs")
+    with working(board.api.app):
+        send(page, content=f"{ROWS[0]}\n")
+        page.locator('[data-row="0"]').get_by_text("completed").wait_for(timeout=60_000)
+        expect(page.locator('[data-row="0"]').get_by_text("no rows")).to_be_visible()
+        page.locator('[data-row="0"]').click()
+        expect(page.get_by_role("dialog").get_by_text("no rows")).to_be_visible()
 
 
 def test_a_stuck_job_is_recovered(board: Board) -> None:

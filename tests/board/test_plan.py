@@ -119,6 +119,19 @@ def test_a_relaxation_with_one_click_places_the_task(board: Board) -> None:
     assert capacity_of(board, "wil") == 4
 
 
+def test_a_minimum_that_nobody_comes_near_can_be_dropped(board: Board) -> None:
+    """Under the name that the task gives it, not the one that all names of the skill lead to."""
+    task = {"task_id": "parts", "title": "Name the parts", "minimum_levels": {"nlp": 0.5}, "estimated_hours": 1}
+    assert board.api.post("/tasks", json=task).status_code == 201
+    page = board.signed_in("admin", view="plan")
+    made_plan(page)
+    page.get_by_role("tab", name="Nobody").click()
+    page.get_by_role("button", name="Drop the minimum of nlp").click()
+    expect(page.get_by_text("Unlike the plan before: 1 task more with a person.")).to_have_count(2, timeout=30_000)
+    with board.database.read() as unit:
+        assert unit.tasks.get("parts").minimum_levels == {}
+
+
 def test_excluding_giving_and_swapping_plan_again(board: Board) -> None:
     page = board.signed_in(view="plan")
     table = made_plan(page)

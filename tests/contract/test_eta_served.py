@@ -216,6 +216,7 @@ def _logged(database: Database) -> list:
 
 def test_a_file_of_decisions_is_no_source(tmp_path: Path) -> None:
     (tmp_path / "decisions.csv").write_text("")
-    refused = CliRunner().invoke(main, ["train", str(tmp_path / "decisions.csv"), "--objective", "eta", "--name", "x"])
+    asked = ["train", str(tmp_path / "decisions.csv"), "--objective", "eta", "--name", "x"]
+    refused = CliRunner().invoke(main, [*asked, "--model-dir", str(tmp_path / "models")])
     assert refused.exit_code == 2
     assert "how long work took" in refused.stderr

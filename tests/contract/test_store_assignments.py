@@ -133,6 +133,7 @@ def test_a_second_active_assignment_is_refused_and_named(stocked):
         with pytest.raises(TaskTakenError) as caught:
             unit.assignments.record([advance(_new(1), Event.ASSIGN, NOW), advance(second, Event.ASSIGN, NOW)], "x")
         assert caught.value.task_ids == ("t0",)
+        assert str(caught.value) == "already assigned: t0 to ana"
         unit.commit()
     assert _state(stocked) == before
 
@@ -151,6 +152,7 @@ def test_capacity_is_kept_to_the_second(stocked):
         with pytest.raises(CapacityExceededError) as caught:
             unit.assignments.record(plan, "x")
         assert caught.value.employee_ids == ("ana",)
+        assert "ana has 9 h left and needs 9.00028 h" in str(caught.value)
         unit.commit()
     assert _state(stocked) == before
     _record(stocked, [advance(_new(0, seconds=free), Event.ASSIGN, NOW)])
@@ -162,8 +164,8 @@ def test_an_overload_is_allowed_only_where_it_is_asked_for(stocked):
     overload = advance(_new(0, seconds=50 * HOUR, allow_overload=True), Event.ASSIGN, NOW)
     _record(stocked, [overload])
     with stocked.unit() as unit:
-        with pytest.raises(CapacityExceededError):
-            unit.assignments.record([advance(_new(1, seconds=1), Event.ASSIGN, NOW)], "x")
+        with pytest.raises(CapacityExceededError, match="ana has 0 h left and needs 1 h"):
+            unit.assignments.record([advance(_new(1, seconds=HOUR), Event.ASSIGN, NOW)], "x")
         assert unit.doctor() == []
         row = unit.connection.execute(select(task_assignments)).one()
     assert (row.load_seconds, row.capacity_seconds, row.allow_overload) == (51 * HOUR, 10 * HOUR, True)

@@ -6,8 +6,11 @@ import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import psycopg2
+import pymysql
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from assignment_engine.domain.errors import (
     ConfigurationError,
@@ -17,6 +20,7 @@ from assignment_engine.domain.errors import (
 )
 from assignment_engine.domain.records import Employee
 from assignment_engine.store.database import Database
+from assignment_engine.store.errors import translated_error
 from tests.databases import opened
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -171,17 +175,49 @@ def test_a_value_that_the_driver_refuses_is_an_error_of_the_database(database):
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "why"),
     [
-        "postgresql://user:geheim@127.0.0.1:1/none",
-        "mysql://user:geheim@127.0.0.1:1/none",
-        "sqlite:////no/such/directory/file.db",
+        ("postgresql://user:geheim@127.0.0.1:1/none", "connection refused"),
+        ("postgresql://user:geheim@no.such.host.invalid/none", "the name of the host is not known"),
+        ("mysql://user:geheim@127.0.0.1:1/none", "connection refused"),
+        ("sqlite:////no/such/directory/file.db", "the directory of the file does not exist"),
+        ("sqlite:////", "the file cannot be opened"),
     ],
 )
-def test_a_database_that_is_away_is_unavailable(url):
-    with opened(url) as database, pytest.raises(DatabaseUnavailableError) as caught:
+def test_a_database_that_is_away_is_unavailable(url, why):
+    with opened(url) as database, pytest.raises(DatabaseUnavailableError, match=why) as caught:
         database.revision()
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_server_that_has_no_database_of_that_name_says_so(servers, kind):
+    with servers[kind].migrated() as url:
+        away = make_url(url).set(database="geheim").render_as_string(hide_password=False)
+        with opened(away) as database, pytest.raises(DatabaseUnavailableError, match="no database of that") as caught:
+            database.revision()
+    assert "geheim" not in str(caught.value)
+
+
+REFUSED = 'connection to server at "localhost" (::1), port 5432 failed: Connection refused'
+WRONG = 'connection to server at "localhost" (127.0.0.1), port 5432 failed: FATAL:  password authentication failed for'
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (psycopg2.OperationalError(f'{REFUSED}\n{WRONG} user "geheim"\n'), "wrong user or password (OperationalError)"),
+        (
+            pymysql.err.OperationalError(1045, "Access denied for user 'geheim'@'localhost' (using password: YES)"),
+            "wrong user or password (OperationalError 1045)",
+        ),
+        (psycopg2.OperationalError("geheim"), "the database cannot be reached (OperationalError)"),
+    ],
+)
+def test_why_a_database_cannot_be_reached_is_told_in_fixed_words(error, told):
+    shown = str(translated_error(error, away=True))
+    assert shown.endswith(told)
+    assert "geheim" not in shown
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "oracle://user:geheim@host/x", "postgresql://user:geheim@host:port/x"])

@@ -17,7 +17,10 @@ import pytest
 from werkzeug.serving import make_server
 
 from assignment_engine.config import Settings, read_settings
+from assignment_engine.domain.assignments import EVENT_TYPES, REOPENED, Event
+from assignment_engine.domain.live import ALERT_CLEARED, ALERT_RAISED
 from assignment_engine.features.definition import FEATURE_NAMES
+from assignment_engine.learning.logs.adapter import shipped_adapters
 from assignment_engine.services.imports import ImportKind, ImportMode, import_csv
 from assignment_engine.wiring import build_engine
 from webapp.app import create_app
@@ -133,6 +136,17 @@ def test_every_setting_and_feature_is_described() -> None:
     assert all(info.description for info in Settings.model_fields.values())
     text = (ROOT / "docs" / "features.md").read_text()
     assert all(f"`{name}`" in text for name in FEATURE_NAMES)
+
+
+def test_every_event_and_adapter_is_described() -> None:
+    events, logs, lifecycle = (
+        (ROOT / "docs" / name).read_text() for name in ("events.md", "your-own-log.md", "lifecycle.md")
+    )
+    first_cells = " ".join(re.findall(r"^\| (.*?) \|", events, re.MULTILINE))
+    for name in {*EVENT_TYPES.values(), REOPENED, ALERT_RAISED, ALERT_CLEARED}:
+        assert f"`{name}`" in first_cells
+    assert all(f"- `{name}`" in logs for name in shipped_adapters())
+    assert all(f"| {event} " in lifecycle for event in (*Event, "reopen"))
 
 
 @pytest.mark.parametrize("name", ["access.md", "library.md"])

@@ -36,6 +36,15 @@ def test_a_low_score_fails_when_asked(tmp_path: Path) -> None:
     assert run("check", spoilt(tmp_path), "--fail-under", 99).returncode == 1
 
 
+def test_a_file_without_rows_has_no_score(tmp_path: Path) -> None:
+    path, page = tmp_path / "tasks.csv", tmp_path / "report.html"
+    path.write_text("task_id,title\n")
+    done = run("check", path, "--fail-under", 1, "--html", page)
+    assert done.returncode == 1
+    assert "no score: there are no rows" in done.stdout
+    assert '<p class="score">–<small> of 100' in page.read_text()
+
+
 def test_the_fixed_file_can_be_planned(tmp_path: Path) -> None:
     out = tmp_path / "fixed.csv"
     done = run("check", spoilt(tmp_path), "--fix", out, "--fill", "priority=mode")

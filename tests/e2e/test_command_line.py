@@ -8,8 +8,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from socket import socket
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
 from assignment_engine.scoring.forest.kernels import kernels
 
@@ -35,6 +38,13 @@ def test_plans_the_example_files(tmp_path: Path) -> None:
     assert rows["T-106"]["employee_id"] == ""
     assert "capacity: 5 of 5" in rows["T-106"]["reasons"]
     assert "5 of 6 tasks assigned" in done.stdout
+
+
+def test_why_a_task_stays_undone_is_told_whole_and_what_would_change_it() -> None:
+    done = run("plan", "--employees", EMPLOYEES, "--tasks", TASKS)
+    told = " ".join(done.stdout.split())
+    assert "T-106 availability: 1 of 5; Emil Novak is away; capacity: 5 of 5; Emil Novak is 25 h short" in told
+    assert re.search(r"\n +would go with: capacity 32 → 68 for chen\n", done.stdout)
 
 
 def test_needs_no_database(tmp_path: Path) -> None:
@@ -173,6 +183,16 @@ def test_token_prints_a_token_and_nothing_else(tmp_path: Path) -> None:
     assert secret not in done.stdout
 
 
+def test_a_token_is_for_its_role_unless_it_is_a_technicians(tmp_path: Path) -> None:
+    """There is no employee that a technician's token could be for by default."""
+    secret = "s" * 40
+    made = run("token", "--role", "admin", cwd=tmp_path, JWT_SECRET=secret)
+    assert jwt.decode(made.stdout.strip(), OctKey.import_key(secret)).claims["sub"] == "admin"
+    refused = run("token", "--role", "technician", cwd=tmp_path, JWT_SECRET=secret)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "expected --subject" in refused.stderr
+
+
 def test_the_secret_file_is_its_owners_alone(tmp_path: Path) -> None:
     assert run("token", "--role", "admin", cwd=tmp_path).returncode == 0
     kept = tmp_path / ".assignment-engine-secret"
@@ -180,6 +200,20 @@ def test_the_secret_file_is_its_owners_alone(tmp_path: Path) -> None:
     before = kept.read_text()
     assert run("token", "--role", "admin", cwd=tmp_path).returncode == 0
     assert kept.read_text() == before
+
+
+def test_the_secret_is_beside_the_database(tmp_path: Path) -> None:
+    """A token made elsewhere is one that the server of this database knows."""
+    elsewhere, data = tmp_path / "elsewhere", tmp_path / "data"
+    elsewhere.mkdir()
+    address = f"sqlite:///{data / 'x.db'}"
+    refused = run("token", "--role", "admin", cwd=elsewhere, DATABASE_URL=address)
+    assert refused.returncode == 2
+    assert "the directory of the SQLite file does not exist" in refused.stderr
+    data.mkdir()
+    assert run("token", "--role", "admin", cwd=elsewhere, DATABASE_URL=address).returncode == 0
+    assert list(elsewhere.iterdir()) == []
+    assert (data / ".assignment-engine-secret").exists()
 
 
 def test_without_a_secret_only_sqlite_starts(tmp_path: Path) -> None:
@@ -196,6 +230,16 @@ def test_a_short_secret_is_refused_without_being_shown(tmp_path: Path) -> None:
     assert "too-short" not in refused.stderr
 
 
+def test_serve_on_a_taken_port_promises_nothing(tmp_path: Path) -> None:
+    with socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = run("serve", "--port", port, cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == f"error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
 def test_upgrade_says_the_revision(tmp_path: Path) -> None:
     done = run("db", "upgrade", DATABASE_URL=f"sqlite:///{tmp_path}/work.db")
     assert done.stdout.startswith("schema at revision 0")
@@ -207,5 +251,19 @@ def test_the_demo_plans_finalizes_and_leaves_a_healthy_database(tmp_path: Path) 
     assert re.search(r"model +\d+", done.stdout)
     assert re.search(r"fallback +\d+", done.stdout)
     assert "doctor: 0 broken invariants" in done.stdout
+    assert re.search(r"\n  DATABASE_URL=sqlite:///demo.db \S+/assignment-engine serve\n$", done.stdout)
     healthy = run("doctor", cwd=tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/demo.db")
     assert healthy.returncode == 0, healthy.stdout
+    again = run("demo", cwd=tmp_path, DATABASE_URL="sqlite:///work.db")
+    assert again.returncode == 0, again.stderr
+    assert "DATABASE_URL is left alone" in again.stdout
+    assert not (tmp_path / "work.db").exists()
+
+
+def test_the_demo_overwrites_no_database_of_somebody_else(tmp_path: Path) -> None:
+    run("import", "employees", EMPLOYEES, cwd=tmp_path, DATABASE_URL="sqlite:///demo.db")
+    before = (tmp_path / "demo.db").read_bytes()
+    refused = run("demo", cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "demo.db is there already" in refused.stderr
+    assert (tmp_path / "demo.db").read_bytes() == before

@@ -73,7 +73,12 @@ def test_a_batch_on_two_machines(servers: Servers, tmp_path: Path) -> None:
         api = stack.enter_context(served(url, data_root=root))
         for name in ("one", "two"):
             (tmp_path / name).mkdir()
-            settings = {"DATABASE_URL": url, "DATA_ROOT": str(root), "MAX_CONCURRENT_JOBS": str(LIMIT)}
+            settings = {
+                "DATABASE_URL": url,
+                "DATA_ROOT": str(root),
+                "MAX_CONCURRENT_JOBS": str(LIMIT),
+                "JOBS_INTERVAL_SECONDS": "0.1",
+            }
             stack.enter_context(program(tmp_path / name, "worker", **settings))
         body = {"directory": "in", "selected_ucs": "UC1,UC4"}
         ids = api.post("/batch/process-directory", json=body).json["job_ids"]  # type: ignore[index]

@@ -94,8 +94,9 @@ def test_a_model_is_trained_judged_promoted_and_served(tmp_path: Path) -> None:
 def test_a_file_and_the_database_exclude_each_other(tmp_path: Path) -> None:
     (tmp_path / "decisions.csv").write_text("")
     url = f"sqlite:///{tmp_path / 'work.db'}"
-    both = run("train", tmp_path / "decisions.csv", "--from-database", "--name", "spring", url=url)
-    neither = run("train", "--name", "spring", url=url)
+    named = ("--name", "spring", "--model-dir", tmp_path / "models")
+    both = run("train", tmp_path / "decisions.csv", "--from-database", *named, url=url)
+    neither = run("train", *named, url=url)
     assert (both.returncode, neither.returncode) == (2, 2)
     assert "exclude each other" in both.stderr
     assert "--from-database" in neither.stderr

@@ -79,9 +79,10 @@ def changed_person(world: World, change: Change | Relaxation) -> dict[str, objec
 
 def with_lower_level(world: World, task: Task, change: Change | Relaxation) -> World:
     def lowered(levels: dict[str, float]) -> dict[str, float]:
-        same = {n for n in levels if canonical(n, world.aliases) == change.skill}
-        new = {n: min(level, change.to) if n in same else level for n, level in levels.items()}
-        return {n: level for n, level in new.items() if level > 0}
+        same = {n for n in levels if canonical(n, world.aliases) == canonical(change.skill, world.aliases)}
+        if change.to is None:
+            return {n: level for n, level in levels.items() if n not in same}
+        return {n: min(level, change.to) if n in same else level for n, level in levels.items()}
 
     easier = task.model_copy(update={"minimum_levels": lowered(task.minimum_levels)})
     tasks = tuple(easier if t.task_id == task.task_id else t for t in world.tasks)
@@ -203,7 +204,10 @@ def test_from_is_what_holds_now(world, method):
             if change.kind == "max_assignments":
                 assert change.from_ == world.constraints.max_assignments < change.to
             if change.kind == "minimum_level":
-                assert lacking_levels(end, task, people[change.employee_id])[change.skill] == (change.from_, change.to)
+                lacking = lacking_levels(end, task, people[change.employee_id])
+                assert lacking[canonical(change.skill, world.aliases)] == (change.from_, change.to or 0.0)
+                assert change.to != 0.0
+                assert change.skill in {*task.minimum_levels, *world.constraints.minimum_levels}
             if change.kind == "availability":
                 assert change.from_ == people[change.employee_id].availability_status
             if change.kind in ("pair", "department", "dependency"):

@@ -250,6 +250,20 @@ def test_relaxations_say_what_would_help():
     assert any("2.5 h" in reason.detail and "Ana" in reason.detail for reason in entry.reasons)
 
 
+def test_a_relaxed_level_can_be_sent_back():
+    """Under the name that the task uses; a level that nothing fits is dropped."""
+    needed = {"k8s": 0.8, "js": 0.5}
+    near = employee(skills={"kubernetes": 0.6, "javascript": 1.0})
+    entry = unassigned(world(task(minimum_levels=needed), near).plan(), "t1")
+    (change,) = entry.relaxations
+    assert (change.skill, change.from_, change.to) == ("k8s", 0.8, 0.6)
+    assert "k8s at 0.6 of 0.8" in entry.reasons[0].detail
+    assert planned(task(minimum_levels={**needed, change.skill: change.to}), near) == {"t1": "ana"}
+    lacking = employee(skills={"kubernetes": 1.0})
+    (change,) = unassigned(world(task(minimum_levels=needed), lacking).plan(), "t1").relaxations
+    assert (change.skill, change.from_, change.to) == ("js", 0.5, None)
+
+
 def test_relaxations_are_combined_where_no_single_one_helps():
     person = employee(availability_status="away", max_workload=1)
     (only,) = unassigned(world(task(estimated_hours=2), person).plan(), "t1").relaxations

@@ -46,5 +46,6 @@ def test_a_model_of_tickets_is_trained_judged_promoted_and_listed(tasks: Path, t
 
 
 def test_options_of_other_models_are_refused(tasks: Path) -> None:
-    done = CliRunner().invoke(main, ["train", str(tasks), "--objective", "triage", "--name", "w", "--trials", "3"])
+    asked = ["train", str(tasks), "--objective", "triage", "--name", "w", "--trials", "3"]
+    done = CliRunner().invoke(main, [*asked, "--model-dir", str(tasks.parent / "models")])
     assert (done.exit_code, "--trials" in done.stderr) == (2, True)

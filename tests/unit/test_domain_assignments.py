@@ -50,6 +50,7 @@ def test_every_event_in_every_state(state, event):
             advance(before, event, LATER)
         assert refused.value.event == event
         assert refused.value.status == ("not assigned yet" if state == "-" else state)
+        assert str(refused.value) == f"'{event}' is not possible: the present status is '{refused.value.status}'"
         return
     done = advance(before, event, LATER, reason="because")
     assert (done.assignment.status, done.task_status) == (target, task_status)

@@ -11,7 +11,7 @@ import pytest
 from assignment_engine.domain.constraints import Constraints
 from assignment_engine.domain.errors import InvalidInputError
 from assignment_engine.domain.records import EmployeeHistory, StoredEmployee, StoredTask, Tally
-from assignment_engine.domain.types import Priority, new_id, utc_text
+from assignment_engine.domain.types import Availability, Priority, new_id, utc_text
 from tests.builders import employee, task
 
 
@@ -230,12 +230,28 @@ def test_priorities_have_levels_and_weights():
 
 
 def test_good_outcomes_are_part_of_all():
-    assert refused(Tally, good=3, total=2) == [""]
+    assert refused(Tally, good=3, total=2) == ["/good"]
 
 
 def test_a_history_is_checked_inside_a_person():
     assert refused(employee, history={"active_tasks": -1}) == ["/history/active_tasks"]
     assert employee(history={"active_tasks": 2}).history == EmployeeHistory(active_tasks=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "detail"),
+    [
+        ({"name": ["ana"]}, "Input should be a valid string (got a list)"),
+        ({"name": {"first": "ana"}}, "Input should be a valid string (got an object)"),
+        ({"skills": {" ": 1}}, "expected skill names that are not empty"),
+        ({"history": {"outcomes": {"good": 3, "total": 2}}}, "expected good ≤ total"),
+        ({"performance_rating": Availability.BUSY}, "Input should be a valid number (got 'busy')"),
+    ],
+)
+def test_an_error_quotes_single_values_only(given, detail):
+    with pytest.raises(InvalidInputError) as caught:
+        employee(**given)
+    assert [error.detail for error in caught.value.errors] == [detail]
 
 
 def test_a_pair_cannot_be_required_and_forbidden():

@@ -276,3 +276,31 @@ def test_the_commands_take_a_file_to_a_champion(frame, tmp_path):
     assert refused.exit_code == 2
     assert "without the probability of their choice" in refused.stderr
     assert run("rollback").exit_code == 2
+
+
+def test_the_commands_mean_the_models_that_the_server_uses(bundle, tmp_path, monkeypatch):
+    def run(*arguments):
+        return CliRunner().invoke(main, arguments)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MODEL_DIR", raising=False)
+    assert run("models").stdout.startswith("* default: success, default-1 in plans, ")
+    save_bundle(bundle, tmp_path / "ours" / "spring")
+    monkeypatch.setenv("MODEL_DIR", "ours")
+    assert run("models").stdout.startswith("  spring: success")
+    assert run("promote", "spring", "--force", "--reason", "the first one").exit_code == 0
+    assert current(tmp_path / "ours") == "spring"
+
+
+def test_the_models_that_come_with_the_engine_are_not_changed(monkeypatch):
+    monkeypatch.delenv("MODEL_DIR", raising=False)
+    for words in (["train", "--name", "x"], ["promote", "x"], ["rollback"]):
+        refused = CliRunner().invoke(main, words)
+        assert (refused.exit_code, "MODEL_DIR" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("words", [["models"], ["compile"], ["evaluate", "--name", "x"]], ids=" ".join)
+def test_a_directory_of_models_that_is_not_there_is_an_error(words):
+    for arguments, environment in ([*words, "--model-dir", "nope"], {}), (words, {"MODEL_DIR": "nope"}):
+        refused = CliRunner().invoke(main, arguments, env=environment)
+        assert (refused.exit_code, "'nope' does not exist" in refused.stderr) == (2, True)

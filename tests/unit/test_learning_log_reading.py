@@ -224,6 +224,13 @@ def test_a_column_that_the_log_lacks_is_named_with_its_entry():
     assert caught.value.errors[0].pointer in {"/hours/column", "/outcome/good/0/column"}
 
 
+def test_a_column_that_a_file_lacks_is_named_beside_its_whole_header(tmp_path):
+    path = tmp_path / "tickets.csv"
+    path.write_text(ROWS.replace("kind,", "sort,", 1))
+    with pytest.raises(InvalidInputError, match="no column 'kind'; it has number, state, at, who, team, sort, moves"):
+        read_log(path, Adapter(**EVENTS))
+
+
 def test_times_in_another_form_are_refused():
     log = small_log(1, 5).assign(given="01.02.2025")
     with pytest.raises(InvalidInputError, match="expected times as ISO 8601"):

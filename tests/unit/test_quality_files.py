@@ -214,6 +214,8 @@ def test_an_empty_table_goes_through(tmp_path):
     (tmp_path / "head.csv").write_text(HEAD + "\n")
     done = process_file(tmp_path / "head.csv", tmp_path / "out")
     assert (done.metrics.rows, read(tmp_path / "out" / "head.final.csv")) == (0, [])
+    found = done.results.uc1.model_dump(include={"score", "score_after", "completeness", "completeness_after"})
+    assert set(found.values()) == {None}
 
 
 @pytest.mark.parametrize(

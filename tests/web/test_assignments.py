@@ -288,15 +288,27 @@ def test_bodies_of_calls_are_checked(one_office: Api, path: str, content: dict[s
     assert body(one_office.get(f"{ROOT}/{made['id']}")) == made
 
 
+@pytest.mark.parametrize(("path", "field"), [("reject", "rejection_reason"), ("fail", "reason")])
+def test_a_reason_needs_words(one_office: Api, path: str, field: str) -> None:
+    response = one_office.post(f"{ROOT}/{given(one_office)['id']}/{path}", json={field: "  "})
+    assert body(response)["errors"][0]["detail"] == "expected some text (got '  ')"
+    schemas = body(one_office.get("/openapi.json"))["components"]["schemas"]
+    shown = schemas["RejectBody" if path == "reject" else "FailBody"]["properties"][field]
+    assert (shown["type"], shown["pattern"], shown["maxLength"]) == ("string", r"\S", 4000)
+
+
 def test_a_ticket_that_somebody_has(office: Api) -> None:
     given(office)
-    assert office.post(ROOT, json={"ticket_id": TICKET, "technician_id": "bo"}).status_code == 409
+    refused = office.post(ROOT, json={"ticket_id": TICKET, "technician_id": "bo"})
+    assert (refused.status_code, body(refused)["detail"]) == (409, f"already assigned: {TICKET} to {TECHNICIAN}")
 
 
 def test_capacity_holds_unless_an_admin_says_otherwise(office: Api) -> None:
     office.put("/tasks/other", json={"estimated_hours": 11})
     content = {"ticket_id": "other", "technician_id": "bo"}
-    assert office.post(ROOT, json=content).status_code == 409
+    refused = office.post(ROOT, json=content)
+    assert refused.status_code == 409
+    assert "bo has 10 h left and needs 11 h; by hand it may be exceeded with allow_overload" in body(refused)["detail"]
     given(office, "other", "bo", allow_overload=True)
     assert body(office.get("/api/employees/bo"))["current_workload"] == 11
 

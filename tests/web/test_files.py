@@ -192,6 +192,12 @@ def test_fields_that_are_not_valid(api: Api, fields: dict[str, str], pointer: st
     assert (response.status_code, pointers(response)) == (422, [pointer])
 
 
+def test_the_agents_of_a_file_are_named_with_a_comma(api: Api) -> None:
+    assert sent(api, table(), selected_ucs="UC1, UC4").json["selected_ucs"] == "UC1,UC4"  # type: ignore[index]
+    detail = sent(api, table(), selected_ucs="UC1;UC4").json["errors"][0]["detail"]  # type: ignore[index]
+    assert detail == "expected UC1, UC4, or both with a comma between (got 'UC1;UC4')"
+
+
 def test_forms_that_are_none(api: Api) -> None:
     assert api.post("/upload", json={}).status_code == 415
     response = api.post("/upload", data={"selected_ucs": "UC1"}, content_type="multipart/form-data")
@@ -203,7 +209,9 @@ def test_a_file_that_is_too_large_leaves_nothing(servers: Servers) -> None:
     with servers["sqlite"].migrated() as url, served(url, max_upload_bytes=5000) as api:
         assert sent(api, table()).status_code == 202
         kept = left_in(root_of(api))
-        assert sent(api, table() * 3).status_code == 413
+        refused = sent(api, table() * 3)
+        assert refused.status_code == 413
+        assert "at most 5,000 bytes" in refused.json["detail"]  # type: ignore[index]
         assert left_in(root_of(api)) == kept
 
 

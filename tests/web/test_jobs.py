@@ -131,7 +131,9 @@ def test_cancelling(planned: Api) -> None:
     job_id = started(planned)
     ended = planned.post(f"/batch/jobs/{job_id}/cancel").json
     assert (ended["status"], ended["error"]["detail"]) == ("failed", "cancelled by boss")  # type: ignore[index]
-    assert planned.post(f"/batch/jobs/{job_id}/cancel").status_code == 409
+    again = planned.post(f"/batch/jobs/{job_id}/cancel")
+    assert again.status_code == 409
+    assert again.json["detail"] == "'cancel' is not possible: the present status is 'failed'"  # type: ignore[index]
     assert planned.post("/batch/jobs/none/cancel").status_code == 404
 
 

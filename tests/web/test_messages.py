@@ -38,6 +38,35 @@ def test_wrong_method_names_the_right_ones(api: Api) -> None:
     assert {"GET", "HEAD"} <= {method.strip() for method in response.headers["Allow"].split(",")}
 
 
+WITHOUT_FIELDS = [
+    *(f"/personnel/ana/{what}" for what in ("heartbeat", "logout", "pause", "resume")),
+    *(f"/tasks/t0/{what}" for what in ("complete", "reopen", "triage")),
+    *(f"/batch/jobs/j1/{what}" for what in ("cancel", "retry", "import?kind=tasks")),
+    "/batch/recover-jobs",
+]
+
+
+@pytest.mark.parametrize("path", WITHOUT_FIELDS)
+def test_bodies_are_checked_where_there_is_nothing_to_say(planned: Api, path: str) -> None:
+    planned.post("/personnel/login", json={"person_id": "ana"})
+    unknown = planned.post(path, json={"x": 1})
+    assert (unknown.status_code, pointers(unknown)) == (422, ["/x"])
+    assert planned.post(path, data="{bad", content_type="application/json").status_code == 400
+    assert planned.post(path, data="{}", content_type="text/plain").status_code == 415
+    left_out = {planned.post(path).status_code, planned.post(path, json={}).status_code}
+    assert not left_out & {400, 415, 422}
+
+
+@pytest.mark.parametrize("path", ["/api/employees", "/tasks"])
+def test_a_record_is_not_made_of_no_body(api: Api, path: str) -> None:
+    response = api.post(path)
+    assert response.status_code == 400
+    assert "a body is needed" in response.json["detail"]  # type: ignore[index]
+    assert api.get(path).json["total"] == 0  # type: ignore[index]
+    assert api.get("/openapi.json").json["paths"][path]["post"]["requestBody"]["required"]  # type: ignore[index]
+    assert api.post(path, json={}).status_code == (201 if path == "/api/employees" else 422)
+
+
 def test_head_and_options(planned: Api) -> None:
     assert planned.call("HEAD", "/tasks/t0").headers["ETag"] == '"1"'
     assert "PUT" in planned.nobody.call("OPTIONS", "/tasks/t0").headers["Allow"]
@@ -74,6 +103,7 @@ def test_other_content_types(api: Api) -> None:
 def test_too_large(api: Api) -> None:
     response = api.post("/tasks", data=b" " * (bodies.MAX_JSON_BYTES + 1), content_type="application/json")
     assert (response.status_code, response.content_type) == (413, "application/problem+json")
+    assert "at most 33,554,432 bytes" in response.json["detail"]  # type: ignore[index]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -92,6 +93,20 @@ def test_a_report_says_what_the_log_cannot_tell_yet(office: Api) -> None:
     assert "cannot judge" in told["why_not"]
     assert told["training"]["rows"] == 22245
     assert office.get("/api/models/none").status_code == 404
+
+
+def test_the_version_that_plans_carry_is_shown_and_finds_the_bundle(api: Api) -> None:
+    (shown,) = [model for model in api.get("/api/models").json["items"] if model["is_champion"]]
+    assert shown["scorer_version"] == in_use(api) == "default-1"
+    named = [api.get(f"/api/models/{name}").json for name in ("default", "default-1")]
+    assert [(report["version"], report["scorer_version"]) for report in named] == [("default", "default-1")] * 2
+
+
+def test_a_version_that_several_bundles_have_finds_none(office: Api, models: Path) -> None:
+    for name in ("first-copy", "second-copy"):
+        copytree(models / "two", models / name)
+    (models / "two").rename(models / "another")
+    assert office.post("/api/models/two/promote", json={"force": True, "reason": "a trial"}).status_code == 404
 
 
 def test_the_latest_changes_are_listed(office: Api) -> None:

@@ -74,6 +74,7 @@ def test_an_empty_list_is_none(planned: Api, body: dict[str, object]) -> None:
     [
         ({"task_ids": ["t0", "lost"]}, ["/task_ids/1"]),
         ({"employee_ids": ["lost"]}, ["/employee_ids/0"]),
+        ({"task_ids": ["gone"], "employee_ids": ["ana", "lost"]}, ["/task_ids/0", "/employee_ids/1"]),
         ({"method": "magic"}, ["/method"]),
         ({"weight": 2}, ["/weight"]),
         ({"tasks": [{"title": "x"}]}, ["/tasks/0/task_id"]),
@@ -81,7 +82,7 @@ def test_an_empty_list_is_none(planned: Api, body: dict[str, object]) -> None:
         ({"tasks": [{"task_id": "a"}, {"task_id": "a"}]}, ["/tasks/1/task_id"]),
         ({"employees": [{"employee_id": "a", "shoe": 1}]}, ["/employees/0/shoe"]),
         ({"constraints": {"max_assignments": -1}}, ["/constraints/max_assignments"]),
-        ({"constraints": {"forbidden": [["t0", "ana"]], "required": [["t0", "ana"]]}}, ["/constraints"]),
+        ({"constraints": {"forbidden": [["t0", "ana"]], "required": [["t0", "ana"]]}}, ["/constraints/required"]),
         ({"surprise": 1}, ["/surprise"]),
     ],
 )

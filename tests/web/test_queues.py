@@ -78,6 +78,7 @@ def test_putting_makes_a_queue_and_keeps_what_is_not_sent(every_api: Api) -> Non
         ({"max_wait_hours": -1}, "/max_wait_hours"),
         ({"relax": [{"after_seconds": 60, "factor": 1}]}, "/relax/0/factor"),
         ({"auto_assign": [{"action": "sometimes"}]}, "/auto_assign/0/action"),
+        ({"auto_assign": [{"action": "push", "queue": "vip"}]}, "/auto_assign/0/queue"),
         ({"priority": "high"}, "/priority"),
         ({"name": "other"}, "/name"),
     ],
@@ -91,7 +92,9 @@ def test_bad_settings_name_the_field(api: Api, settings: object, pointer: str) -
 
 def test_stages_must_get_milder(api: Api) -> None:
     stages = [{"after_seconds": 60, "factor": 0.5}, {"after_seconds": 120, "factor": 0.8}]
-    assert api.put("/api/queues/default", json={"relax": stages}).status_code == 422
+    refused = api.put("/api/queues/default", json={"relax": stages})
+    assert (refused.status_code, pointers(refused)) == (422, ["/relax"])
+    assert refused.json["detail"] == "/relax: expected stages with rising after_seconds and falling factor"
     assert put(api, relax=stages[::-1][1:])["relax"] == stages[:1]
 
 

@@ -70,6 +70,7 @@ def test_chains_of_calls_keep_the_document_and_the_tables(office: Api) -> None:
             name = case.operation.definition.raw["operationId"]
             if name in begin and case.meta.generation.mode is GenerationMode.POSITIVE:
                 case.body = begin[name]()
+                case.headers.pop("Idempotency-Key", None)  # when it is tried again, it comes with another body
 
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:
             return {"headers": headers}

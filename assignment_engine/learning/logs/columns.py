@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,17 @@ _COLUMN_ENTRIES = {"column", "person", "department", "category", "subcategory", 
                    "arrives", "begins", "ends"}  # fmt: skip
 
 
+class _Wanted:
+    """Says which columns are to be read, and knows all that were there."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names, self.header = frozenset(names), dict[str, None]()
+
+    def __call__(self, name: str) -> bool:
+        self.header[name] = None
+        return name in self._names
+
+
 def read_rows(path: Path, adapter: Adapter) -> pd.DataFrame:
     """The rows of the log with the columns that the adapter names, as text; missing is NaN.
 
@@ -33,25 +44,26 @@ def read_rows(path: Path, adapter: Adapter) -> pd.DataFrame:
     InvalidInputError
         If a file cannot be read or lacks a column.
     """
-    wanted = {column for column, _ in _named(adapter.model_dump(exclude_defaults=True), "")}
+    wanted = _Wanted(column for column, _ in _named(adapter.model_dump(exclude_defaults=True), ""))
     rows = _read(path, adapter.reading, wanted)
     for join in adapter.reading.join:
         if join.on not in rows:
             raise InvalidInputError.at("/reading/join", f"the log has no column {join.on!r} to join on")
         other = _read(path.parent / join.file, adapter.reading, wanted).drop_duplicates(join.on)
         rows = rows.merge(other[[join.on, *other.columns.difference(rows.columns)]], on=join.on, how="left")
-    return check_columns(rows, adapter)
+    return check_columns(rows, adapter, wanted.header)
 
 
-def check_columns(rows: pd.DataFrame, adapter: Adapter) -> pd.DataFrame:
-    """`rows`, if every column that the adapter names is among them."""
+def check_columns(rows: pd.DataFrame, adapter: Adapter, header: Iterable[str] | None = None) -> pd.DataFrame:
+    """`rows`, if every column that the adapter names is among them; `header` are those of the file, read or not."""
     for column, pointer in _named(adapter.model_dump(exclude_defaults=True), ""):
         if column not in rows:
-            raise InvalidInputError.at(pointer, f"the log has no column {column!r}; it has {', '.join(rows.columns)}")
+            there = ", ".join(rows.columns if header is None else header)
+            raise InvalidInputError.at(pointer, f"the log has no column {column!r}; it has {there}")
     return rows
 
 
-def _read(path: Path, reading: Reading, wanted: set[str]) -> pd.DataFrame:
+def _read(path: Path, reading: Reading, wanted: _Wanted) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415  (takes a second to import)
 
     try:
@@ -62,7 +74,7 @@ def _read(path: Path, reading: Reading, wanted: set[str]) -> pd.DataFrame:
             encoding=reading.encoding,
             keep_default_na=False,
             na_values=["", *reading.missing],
-            usecols=lambda name: name in wanted,
+            usecols=wanted,
             skipinitialspace=True,
         )
     except OSError as exc:
