@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-NEW_OBJECTS = 50_000
+NEW_OBJECTS = 10_000
 
 
 def collect_seldom() -> None:
@@ -12,4 +12,4 @@ def collect_seldom() -> None:
 
     By default it looks after every 700 new objects, which takes as long as reading thousands of people does.
     """
-    gc.set_threshold(NEW_OBJECTS, 20, 20)
+    gc.set_threshold(NEW_OBJECTS)

@@ -56,6 +56,8 @@ LIFE = {
     *(("release", before, "released") for before in ("offered", "assigned", "accepted")),
     *(("cancel", before, "cancelled") for before in ("offered", "assigned", "accepted")),
 }
+# Alerts are written down there too.
+_LIVES = select(audit_log).where(audit_log.c.event.not_like("alert%")).order_by(audit_log.c.audit_id)
 
 
 @dataclass
@@ -169,7 +171,7 @@ class AtRest:
             people=unit.employees.get_many(),
             tasks=found,
             queues=unit.queues.named({task.queue for task in found}),
-            audit=list(unit.connection.execute(select(audit_log).order_by(audit_log.c.audit_id))),
+            audit=list(unit.connection.execute(_LIVES)),
             assignments={row.assignment_id: row for row in assignments},
             decisions=set(unit.connection.execute(select(ml_training_data.c.assignment_id)).scalars()),
             rejections=unit.assignments.rejections([task.task_id for task in found]),
