@@ -45,6 +45,7 @@ from assignment_engine.store.wakes import can_notify
 T = TypeVar("T")
 PEOPLE = 12
 LEAST_ACTS = 150
+LONGEST_OVERTIME = 60.0
 SKILLS = ("sql", "python", "java")
 BOSS = Actor("boss")
 SILENCE = timedelta(seconds=2)
@@ -276,7 +277,7 @@ def client(url: str, seed: str, seconds: float, log: Path) -> None:
     with dispatcher_on(url, SILENCE) as dispatcher:
         acting = Client(dispatcher, Random(seed), f"c{seed.replace('/', '-')}")
         end = time.monotonic() + seconds
-        while time.monotonic() < end or acting.done.total() < LEAST_ACTS:
+        while (left := end - time.monotonic()) > 0 or (acting.done.total() < LEAST_ACTS and left > -LONGEST_OVERTIME):
             acting.act()
         log.write_text(json.dumps(acting.summary()))
 
